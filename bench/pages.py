@@ -1,0 +1,102 @@
+"""Rows for pages: stored ones beside nginx, and what a cold one costs."""
+
+from collections.abc import Iterator, Mapping
+
+from bench.client import GZIP, JSON, get, load
+from bench.content import synthetic_files, write_pages
+from bench.lab import Lab, Site, median
+from bench.programs import free_port
+from bench.report import Row
+
+# So many files make a JSON page of about 10 KB here, as the real boto3 makes one of 2 MB.
+SMALL, BOTO3 = 28, 4300
+COLD = 7
+"""Cold pages to take the median of."""
+
+
+def stored(lab: Lab) -> Iterator[Row]:
+    """Measure requests a second for stored pages, beside nginx with the same files."""
+    root, eggs, port = lab.folder("upstream"), lab.folder("eggs"), free_port()
+    for project, count in (("small", SMALL), ("boto3", BOTO3)):
+        files = synthetic_files(project, count, f"http://127.0.0.1:{port}/files/")
+        write_pages(root / "simple" / project, project, files, [])
+    with (
+        lab.upstream(root, port=port) as upstream,
+        lab.proxy(upstream.url, eggs, "stored pages") as proxy,
+        lab.reference(eggs) as nginx,
+    ):
+        for page, headers in (
+            ("small/", JSON),
+            ("small/", JSON | GZIP),
+            ("boto3/", JSON | GZIP),
+        ):
+            size = len(get(proxy.url + page, headers).body)
+            packed = ", gzip" if "Accept-Encoding" in headers else ""
+            yield _compare(lab, f"stored page, JSON{packed}, {_size(size)}", page, proxy, nginx, headers)
+        yield _compare(lab, "stored page, 304", "small/", proxy, nginx, JSON | GZIP, revalidate=True)
+
+
+def _size(size: int) -> str:
+    return f"{size / 1000:.0f} KB" if size >= 10_000 else f"{size / 1000:.1f} KB"  # noqa: PLR2004
+
+
+def _compare(
+    lab: Lab,
+    what: str,
+    page: str,
+    proxy: Site,
+    nginx: Site,
+    headers: Mapping[str, str],
+    *,
+    revalidate: bool = False,
+) -> Row:
+    asked = []
+    for site in (proxy, nginx):
+        answer = get(site.url + page, headers)
+        assert (answer.headers.get("Content-Encoding") == "gzip") == ("Accept-Encoding" in headers)
+        tag = {"If-None-Match": answer.headers["ETag"]} if revalidate else {}
+        asked.append({**headers, **tag})
+        assert get(site.url + page, asked[-1]).status == (304 if revalidate else 200)
+    ours, theirs = lab.by_turns(
+        lambda: load(proxy, page, asked[0], lab.seconds, 16, lab.work),
+        lambda: load(nginx, page, asked[1], lab.seconds, 16, lab.work),
+    )
+    rates = [median([each.rate for each in loads]) for loads in (ours, theirs)]
+    costs = [median([each.cpu_per_request * 1e6 for each in loads]) for loads in (ours, theirs)]
+    shown = [
+        f"{rate:,.0f}/s, {cost:.0f} us CPU" for rate, cost in zip(rates, costs, strict=True)
+    ]
+    return Row(what, *shown, value=rates[0] / rates[1], target=0.4, better="more")
+
+
+def cold(lab: Lab) -> Iterator[Row]:
+    """Measure the server's own CPU for a page of 4,300 files that it has not yet."""
+    root, port = lab.folder("upstream"), free_port()
+    for number in range(COLD + 1):
+        name = f"boto3-{number}"
+        files = synthetic_files(name, BOTO3, f"http://127.0.0.1:{port}/files/")
+        write_pages(root / "simple" / name, name, files, [])
+    for form, target in (("JSON", 40), ("HTML", 80)):
+        with (
+            lab.upstream(root, port=port, html=form == "HTML") as upstream,
+            lab.proxy(upstream.url, lab.folder("eggs"), f"cold pages from {form}") as proxy,
+        ):
+            # The first one pays for what is loaded and opened once.
+            taken = [_cold_page(proxy, number) for number in range(COLD + 1)]
+        cpu = median([each[0] for each in taken[1:]])
+        answer = median([each[1] for each in taken[1:]])
+        yield Row(
+            f"cold page, {BOTO3:,} files, from {form}",
+            f"{cpu:.0f} ms CPU, answer after {answer:.0f} ms",
+            f"first: {taken[0][0]:.0f} ms CPU",
+            value=cpu,
+            target=target,
+            unit=" ms",
+        )
+
+
+def _cold_page(proxy: Site, number: int) -> tuple[float, float]:
+    before = proxy.program.settled_cpu()
+    answer = get(f"{proxy.url}boto3-{number}/", JSON | GZIP)
+    cpu = proxy.program.settled_cpu() - before
+    return cpu * 1000, answer.total * 1000

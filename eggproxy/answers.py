@@ -1,0 +1,62 @@
+"""What the proxy answers: the one type that every front end translates."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from eggproxy.transfers import Growing as GrowingFile
+
+PAGE_CACHE_CONTROL = "no-cache"
+"""Clients ask again each time, and get a 304: a release is seen as soon as it is here."""
+
+FILE_CACHE_CONTROL = "public, max-age=31536000, immutable"
+"""The bytes under a distribution's name never change."""
+
+VARY = "Accept, Accept-Encoding"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ready:
+    """A file on disk that is the whole answer.
+
+    `fresh_until` is the time, in seconds since the epoch, until which the same request may be
+    answered with the same file unless that changes; `age` is set where the page is a stale one.
+    """
+
+    path: Path
+    content_type: str
+    cache_control: str
+    cache_status: str
+    fresh_until: float
+    etag: str | None = None
+    encoding: str | None = None
+    vary: str | None = None
+    age: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Growing:
+    """A file that is being fetched; the client follows it as it grows."""
+
+    file: GrowingFile
+    content_type: str
+    cache_control: str
+    cache_status: str
+    etag: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Moved:
+    """The answer is at another address, for good."""
+
+    location: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Text:
+    """A short answer that is made, not stored."""
+
+    body: bytes
+    content_type: str
+
+
+Answer = Ready | Growing | Moved | Text

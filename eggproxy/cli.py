@@ -1,0 +1,130 @@
+"""The commands: `eggproxy serve`, `eggproxy update`, and the old names of both."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from eggproxy import __version__, config
+from eggproxy.config import KEYS, Configuration
+from eggproxy.errors import ConfigurationError
+from eggproxy.upstream import shown
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+def _settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command `--config` and an option for each key of the configuration."""
+    for key in reversed(KEYS):
+        default = f"  [default: {key.default}]" if key.default is not None else ""
+        option = click.option(
+            f"--{key.name.replace('_', '-')}", metavar="VALUE", help=f"{key.help}{default}"
+        )
+        command = option(command)
+    return click.option(
+        "--config",
+        "config_file",
+        type=click.Path(path_type=Path),
+        help="Configuration file; else $EGGPROXY_CONFIG, ~/eggproxy.conf, /etc/eggproxy.conf.",
+    )(command)
+
+
+def _configuration(config_file: Path | None, options: dict[str, Any]) -> Configuration:
+    """Load the configuration; one that cannot be used ends the command with status 2."""
+    given = {name: str(value) for name, value in options.items() if value is not None}
+    bindir = Path(sys.argv[0]).absolute().parent
+    return config.load(path=config_file, environ=os.environ, options=given, bindir=bindir)
+
+
+def _fail(error: ConfigurationError) -> None:
+    click.echo(f"eggproxy: {error}", err=True)
+    sys.exit(2)
+
+
+@click.group(context_settings=_CONTEXT)
+@click.version_option(__version__, message="eggproxy %(version)s")
+def main() -> None:
+    """A caching proxy for Python package indexes.
+
+    What has been fetched once stays: a build that has worked never fails because an index is slow,
+    down or wrong.
+    """
+
+
+@main.command(context_settings=_CONTEXT)
+@_settings
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    help="Processes that share the eggs directory.",
+)
+def serve(config_file: Path | None, workers: int, **options: Any) -> None:
+    """Serve the index at http://LISTEN:PORT/pypi/."""
+    # Imported here: `eggproxy --help` need not wait for a server.
+    from eggproxy.server import run as server  # noqa: PLC0415
+
+    try:
+        configuration = _configuration(config_file, options)
+        server.check_directory(configuration)
+        listener = server.listening_socket(configuration)
+    except ConfigurationError as error:
+        _fail(error)
+        return
+    click.echo(greeting(configuration, listener.getsockname()[1]), err=True)
+    server.serve(configuration, listener, workers)
+    click.echo("eggproxy: ended.", err=True)
+    server.end_process()
+
+
+def greeting(configuration: Configuration, port: int) -> str:
+    """Tell how to point clients at the server."""
+    host = configuration.listen
+    # From where the person who reads this sits, a wildcard is no address.
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    host = f"[{host}]" if ":" in host else host
+    url = f"http://{host}:{port}/pypi/"
+    trust = "" if host in {"127.0.0.1", "[::1]", "localhost"} else f" --trusted-host {host}"
+    return (
+        f"eggproxy {__version__} serves {url}\n"
+        f"  from {shown(configuration.index)} into {configuration.eggs_directory}\n\n"
+        f"  pip            pip install --index-url {url}{trust} NAME\n"
+        f"  uv             uv pip install --default-index {url} NAME\n"
+        f"  zc.buildout    [buildout]\n"
+        f"                 index = {url}\n"
+        f"  easy_install   easy_install -i {url} NAME\n\n"
+        f"Ctrl-C ends it. Requests follow, one a line.\n"
+    )
+
+
+@main.command(context_settings=_CONTEXT)
+@_settings
+@click.option("--force", is_flag=True, help="Ask about fresh pages too.")
+def update(config_file: Path | None, force: bool, **options: Any) -> None:  # noqa: FBT001
+    """Ask the index for news of all stored pages older than update_interval.
+
+    Exits with 1 if some could not be asked about; those stay as they are.
+    """
+    from eggproxy.update import update_all  # noqa: PLC0415
+
+    try:
+        configuration = _configuration(config_file, options)
+        failed = update_all(configuration, force=force)
+    except ConfigurationError as error:
+        _fail(error)
+        return
+    sys.exit(1 if failed else 0)
+
+
+def run() -> None:
+    """Be `eggproxy_run`, the old name of `eggproxy serve`."""
+    serve.main(prog_name="eggproxy_run")
+
+
+def old_update() -> None:
+    """Be `eggproxy_update`, the old name of `eggproxy update`."""
+    update.main(prog_name="eggproxy_update")

@@ -1,0 +1,60 @@
+"""Single flight within a process: whoever wants what is already under way waits for that.
+
+Work runs in threads that Python made, never in the caller's: under Apache's threaded servers C
+extensions are sound only there, and work goes on when the client that asked for it has left.
+"""
+
+import threading
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from typing import Generic, TypeVar
+
+Key = TypeVar("Key", bound=Hashable)
+Result = TypeVar("Result")
+
+
+class Flights(Generic[Key, Result]):
+    """Work under way, by key."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._lock = threading.Lock()
+        self._running: dict[Key, Future[Result]] = {}
+
+    def join(self, key: Key, work: Callable[[], Result]) -> tuple[Future[Result], bool]:
+        """Start the work of a key, or join it; say whether it was joined."""
+        with self._lock:
+            running = self._running.get(key)
+            if running is not None:
+                return running, True
+            future: Future[Result] = Future()
+            self._running[key] = future
+        launch(work, future, name=self._name, before_result=lambda: self._land(key))
+        return future, False
+
+    def _land(self, key: Key) -> None:
+        with self._lock:
+            del self._running[key]
+
+
+def launch(
+    work: Callable[[], Result],
+    future: Future[Result],
+    *,
+    name: str,
+    before_result: Callable[[], None] = lambda: None,
+) -> None:
+    """Do work in a thread of its own, and hand its result or its error to a future."""
+
+    def run() -> None:
+        try:
+            result = work()
+        except BaseException as error:  # noqa: BLE001  it is handed to whoever waits
+            before_result()
+            future.set_exception(error)
+        else:
+            before_result()
+            future.set_result(result)
+
+    # A daemon, so that a silent upstream never keeps the process from ending.
+    threading.Thread(target=run, name=f"eggproxy-{name}", daemon=True).start()

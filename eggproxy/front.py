@@ -1,0 +1,118 @@
+"""What all front ends share: a request goes in, a response comes out, errors are caught once."""
+
+import dataclasses
+import functools
+import logging
+from urllib.parse import parse_qs
+
+from eggproxy import paths, responses
+from eggproxy.answers import Growing, Moved, Ready, Text
+from eggproxy.config import Configuration, directory_error
+from eggproxy.errors import EggProxyError, StorageError
+from eggproxy.freshness import Lifetime
+from eggproxy.hot import HotAnswers, Prepared
+from eggproxy.negotiation import Preference, prefer
+from eggproxy.pages import Pages
+from eggproxy.proxy import Proxy
+from eggproxy.responses import Request, Response
+from eggproxy.store import EggsDirectory
+from eggproxy.transfers import Transfers
+from eggproxy.upstream import Upstream
+
+log = logging.getLogger("eggproxy")
+
+# Clients send some dozens of different Accept headers; an attacker may send any number.
+cached_preference = functools.lru_cache(maxsize=512)(prefer)
+
+
+class UnexpectedError(EggProxyError):
+    """A fault of ours; what it was is in the log."""
+
+    def __init__(self) -> None:
+        super().__init__("This proxy failed. The server's log tells how; please report it.")
+
+
+class Front:
+    """The proxy behind one front end."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        store = EggsDirectory(configuration.eggs_directory)
+        upstream = Upstream(configuration.index, configuration.timeout)
+        lifetime = Lifetime(
+            interval=configuration.update_interval,
+            always_refresh=configuration.always_refresh,
+        )
+        self.store = store
+        self.pages = Pages(store, upstream, lifetime)
+        self.hot = HotAnswers()
+        self._proxy = Proxy(store, self.pages, Transfers(store, upstream))
+
+    def prepare(self, configuration: Configuration) -> None:
+        """Make the directory ready. Raises ConfigurationError if it cannot be used."""
+        try:
+            self.store.prepare()
+        except StorageError as error:
+            raise directory_error(configuration, f"which cannot be used ({error.why})") from error
+
+    def respond_hot(self, request: Request) -> Response | None:
+        """Answer from what is stored and fresh; None if anything has to be decided."""
+        if request.method not in {"GET", "HEAD"} or request.query:
+            return None
+        prepared = self.hot.get((request.raw_path, request.mounted, _preference(request)))
+        if prepared is None:
+            return None
+        try:
+            return responses.of_prepared(prepared, request)
+        except EggProxyError as error:
+            return responses.of_error(error, request)
+
+    def respond(self, request: Request) -> Response:
+        """Answer a request; may block while upstream is asked."""
+        try:
+            request.check()
+            return self.respond_hot(request) or self._respond_cold(request)
+        except EggProxyError as error:
+            return responses.of_error(error, request)
+        except Exception:
+            log.exception("cannot answer %s %r", request.method, request.raw_path)
+            return responses.of_error(UnexpectedError(), request)
+
+    def _respond_cold(self, request: Request) -> Response:
+        preference = _preference(request)
+        target = paths.resolve(paths.decode(request.raw_path), mounted=request.mounted)
+        match self._proxy.answer(target, preference):
+            case Ready() as ready:
+                return responses.of_prepared(self._prepare(ready, request, preference), request)
+            case Growing() as growing:
+                return _of_growing(growing, request)
+            case Moved() as moved:
+                return responses.of_moved(moved, request)
+            case Text() as text:
+                return responses.of_text(text, request)
+
+    def _prepare(self, ready: Ready, request: Request, preference: Preference) -> Prepared:
+        prepared = Prepared(ready)
+        if ready.fresh_until > 0 and not request.query and len(request.raw_path) < paths.MAX_PATH:
+            # From the next request on it is simply a hit.
+            hit = dataclasses.replace(ready, cache_status="hit", age=None)
+            again = prepared if ready.cache_status == "hit" else Prepared(hit)
+            self.hot.put((request.raw_path, request.mounted, preference), again)
+        return prepared
+
+
+def _of_growing(growing: Growing, request: Request) -> Response:
+    try:
+        return responses.of_growing(growing, request)
+    except EggProxyError:
+        growing.file.close()
+        raise
+
+
+def _preference(request: Request) -> Preference:
+    accept = request.accept
+    if accept is not None and len(accept) > responses.MAX_HEADER:
+        accept = None
+    form = None
+    if "format=" in request.query:
+        form = parse_qs(request.query).get("format", [None])[0]
+    return cached_preference(accept, request.accept_encoding, form)

@@ -1,0 +1,158 @@
+"""Stored answers made ready to send: one `stat` tells whether they still hold.
+
+That is all a hit costs: no parsing, no decisions, no second look at any record.
+"""
+
+import hashlib
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from eggproxy.answers import Ready
+from eggproxy.negotiation import Preference
+
+MAX_BODY = 2 << 20
+"""Largest body that is held in memory, in bytes; larger ones are sent from their file."""
+
+MAX_BODIES = 24 << 20
+"""Memory for bodies, in bytes; the least recently used give way."""
+
+MAX_ANSWERS = 4096
+"""How many answers are held, with or without a body."""
+
+
+Key = tuple[bytes, str | None, Preference]
+"""A raw path, the prefix it is mounted under, and the representation that suits."""
+
+
+class Signature(NamedTuple):
+    """By what a replaced file shows: files are replaced by renaming, so its inode changes."""
+
+    modified: int
+    size: int
+    inode: int
+
+
+def signature(path: Path | int | str) -> Signature:
+    """Take a file's signature, by its path or descriptor. Raises OSError."""
+    facts = os.stat(path)
+    return Signature(facts.st_mtime_ns, facts.st_size, facts.st_ino)
+
+
+class Prepared:
+    """A stored answer with all of its headers.
+
+    `headers` go with every status, `content_headers` with a body; `body` is None for a large file.
+    """
+
+    __slots__ = (
+        "body",
+        "cache_status",
+        "content_headers",
+        "etag",
+        "fresh_until",
+        "headers",
+        "path",
+        "place",
+        "signature",
+        "size",
+        "wire",
+        "wire_not_modified",
+    )
+
+    def __init__(self, ready: Ready) -> None:
+        with open(ready.path, "rb") as file:
+            self.signature = signature(file.fileno())
+            self.size = self.signature.size
+            self.body = file.read() if self.size <= MAX_BODY else None
+        self.path = ready.path
+        self.place = str(ready.path)
+        self.fresh_until = ready.fresh_until
+        self.etag = ready.etag or self._make_etag()
+        self.content_headers = [("Content-Type", ready.content_type)]
+        if ready.encoding:
+            self.content_headers.append(("Content-Encoding", ready.encoding))
+        self._set_headers(ready)
+
+    def _make_etag(self) -> str:
+        """Make a strong validator of the bytes, or of a large file's signature."""
+        if self.body is None:
+            return '"{:x}-{:x}-{:x}"'.format(*self.signature)
+        return f'"{hashlib.sha256(self.body).hexdigest()[:32]}"'
+
+    def _set_headers(self, ready: Ready) -> None:
+        self.cache_status = ready.cache_status
+        self.headers = [
+            ("Cache-Control", ready.cache_control),
+            ("Cache-Status", f"eggproxy; {ready.cache_status}"),
+            ("ETag", self.etag),
+            ("X-Content-Type-Options", "nosniff"),
+        ]
+        if ready.vary:
+            self.headers.append(("Vary", ready.vary))
+        if ready.age is not None:
+            self.headers.append(("Age", str(ready.age)))
+        content = [
+            *self.content_headers,
+            ("Accept-Ranges", "bytes"),
+            ("Content-Length", str(self.size)),
+        ]
+        self.wire = wire([*self.headers, *content])
+        self.wire_not_modified = wire(self.headers)
+
+    def holds(self, now: float) -> bool:
+        """Say whether this is still the answer."""
+        if now >= self.fresh_until:
+            return False
+        try:
+            return signature(self.place) == self.signature
+        except OSError:
+            return False
+
+
+def wire(headers: list[tuple[str, str]]) -> bytes:
+    """Write headers as they go over the wire, with the empty line after them."""
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
+    return f"{lines}\r\n".encode("latin-1")
+
+
+class HotAnswers:
+    """Prepared answers by request, bounded in number and in bytes."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._answers: OrderedDict[Key, Prepared] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, key: Key) -> Prepared | None:
+        """Recall an answer that still holds."""
+        prepared = self._answers.get(key)
+        if prepared is None:
+            return None
+        if prepared.holds(self._clock()):
+            return prepared
+        self._drop(key)
+        return None
+
+    def put(self, key: Key, prepared: Prepared) -> None:
+        """Keep an answer; the oldest ones give way."""
+        with self._lock:
+            self._forget(key)
+            self._answers[key] = prepared
+            self._bytes += len(prepared.body or b"")
+            while len(self._answers) > MAX_ANSWERS or self._bytes > MAX_BODIES:
+                self._forget(next(iter(self._answers)))
+
+    def _drop(self, key: Key) -> None:
+        with self._lock:
+            self._forget(key)
+
+    def _forget(self, key: Key) -> None:
+        gone = self._answers.pop(key, None)
+        if gone is not None:
+            self._bytes -= len(gone.body or b"")

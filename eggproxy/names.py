@@ -1,0 +1,48 @@
+"""Names of projects and files: one normaliser, one rule for what may become a path."""
+
+import re
+from typing import NewType
+
+NormalizedName = NewType("NormalizedName", str)
+
+# "Names and normalization" of the packaging specifications; \Z because $ would allow a newline.
+_PROJECT = re.compile(r"[A-Z0-9](?:[A-Z0-9._-]*[A-Z0-9])?\Z", re.IGNORECASE | re.ASCII)
+_SEPARATORS = re.compile(r"[-_.]+")
+
+# Controls, DEL, both kinds of slash, the line and paragraph separators, lone surrogates.
+_UNSAFE_IN_FILENAME = re.compile("[\x00-\x1f\x7f-\x9f/\\\\\u2028\u2029\ud800-\udfff]")
+
+MAX_PROJECT_NAME = 200
+"""Longest project name that is looked up, in characters: it becomes the name of a folder."""
+
+MAX_FILENAME = 230
+"""Longest filename that is stored, in bytes: file systems take 255, siblings add a suffix."""
+
+PAGE_NAMES = frozenset(
+    f"{kind}.{form}{packed}"
+    for kind in ("index", "stored")
+    for form in ("html", "json")
+    for packed in ("", ".gz")
+)
+"""Names in a project's folder that are eggproxy's own: never those of a distribution."""
+
+
+def is_project_name(name: str) -> bool:
+    """Say whether a name, as a person wrote it, can be that of a project (PEP 508)."""
+    return len(name) <= MAX_PROJECT_NAME and _PROJECT.match(name) is not None
+
+
+def normalize(name: str) -> NormalizedName:
+    """Normalize a project's name (PEP 503): `Zope.Interface` is `zope-interface`."""
+    return NormalizedName(_SEPARATORS.sub("-", name).lower())
+
+
+def is_filename(name: str) -> bool:
+    """Say whether a distribution may be stored under this name in its project's folder."""
+    return (
+        name != ""
+        and name[0] != "."
+        and name not in PAGE_NAMES
+        and _UNSAFE_IN_FILENAME.search(name) is None
+        and len(name.encode()) <= MAX_FILENAME
+    )

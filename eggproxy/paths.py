@@ -1,0 +1,135 @@
+"""From the path of a URL to what it asks for; the only place where addresses are taken apart."""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from eggproxy.errors import BadRequestError, NotFoundError, URITooLongError
+from eggproxy.names import NormalizedName, is_filename, is_project_name, normalize
+from eggproxy.negotiation import JSON_V1, TEXT_HTML
+
+PREFIXES = ("/pypi", "/simple")
+"""Where the index stands when the server around it names no place of its own."""
+
+MAX_PATH = 1024
+"""Longest path that is looked at, in characters."""
+
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\\\\\u2028\u2029]")
+_ESCAPES = re.compile(rb"%([0-9A-Fa-f]{2})?")
+_LITERAL_PAGES = {"index.html": TEXT_HTML, "index.json": JSON_V1}
+
+
+@dataclass(frozen=True, slots=True)
+class HomeTarget:
+    """The page for people at the root of the server."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListTarget:
+    """The project list; `media_type` where the address itself names one."""
+
+    media_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectTarget:
+    """The page of a project."""
+
+    project: NormalizedName
+    media_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileTarget:
+    """A distribution, or the `.metadata` or signature beside one."""
+
+    project: NormalizedName
+    filename: str
+
+
+@dataclass(frozen=True, slots=True)
+class RedirectTarget:
+    """An address that lacks its last slash (PEP 503); `path` is the right one, quoted."""
+
+    path: str
+
+
+Target = HomeTarget | ListTarget | ProjectTarget | FileTarget | RedirectTarget
+
+
+def decode(raw_path: bytes) -> str:
+    """Decode a request's path once and strictly.
+
+    Raises URITooLongError; BadRequestError for escapes that are broken or that stand for a
+    slash, a backslash or a NUL, which nobody needs but attackers.
+    """
+    if len(raw_path) > MAX_PATH:
+        raise URITooLongError(len(raw_path))
+    try:
+        return _ESCAPES.sub(_unescape, raw_path).decode()
+    except UnicodeDecodeError:
+        raise BadRequestError("the address is not UTF-8") from None
+
+
+def _unescape(escape: re.Match[bytes]) -> bytes:
+    if escape[1] is None:
+        raise BadRequestError("the address holds a broken % escape")
+    byte = bytes([int(escape[1], 16)])
+    if byte in b"/\\\0":
+        raise BadRequestError("the address hides a slash or a NUL in a % escape")
+    return byte
+
+
+def resolve(path: str, *, mounted: str | None = None) -> Target:
+    """Find what a decoded path asks for.
+
+    `mounted` is the prefix that the server around has already taken off (WSGI's SCRIPT_NAME);
+    without one the path begins with one of `PREFIXES`.
+
+    Raises BadRequestError, URITooLongError, or NotFoundError where nothing can ever be.
+    """
+    _refuse_traps(path)
+    if mounted:
+        return _within(path, mounted)
+    for prefix in PREFIXES:
+        if path == prefix or path.startswith(f"{prefix}/"):
+            return _within(path.removeprefix(prefix), prefix)
+    if path in {"", "/"}:
+        return HomeTarget()
+    raise NotFoundError(f"Nothing is at this address. The index is at {PREFIXES[0]}/.")
+
+
+def _refuse_traps(path: str) -> None:
+    if len(path) > MAX_PATH:
+        raise URITooLongError(len(path))
+    if _CONTROLS.search(path):
+        raise BadRequestError("the address holds a control character or a backslash")
+    if any(segment in {".", ".."} for segment in path.split("/")):
+        raise BadRequestError("the address holds a . or .. step")
+
+
+def _within(path: str, prefix: str) -> Target:
+    """Take apart what follows the index's prefix."""
+    match path.split("/"):
+        case [""]:
+            return RedirectTarget(f"{quote(prefix)}/")
+        case ["", ""]:
+            return ListTarget()
+        case ["", literal] if literal in _LITERAL_PAGES:
+            return ListTarget(_LITERAL_PAGES[literal])
+        case ["", name]:
+            _project(name)
+            return RedirectTarget(f"{quote(prefix)}/{quote(name)}/")
+        case ["", name, ""]:
+            return ProjectTarget(_project(name))
+        case ["", name, literal] if literal in _LITERAL_PAGES:
+            return ProjectTarget(_project(name), _LITERAL_PAGES[literal])
+        case ["", name, filename] if is_filename(filename):
+            return FileTarget(_project(name), filename)
+    raise NotFoundError("Nothing is at this address. A project is at /NAME/, a file below it.")
+
+
+def _project(name: str) -> NormalizedName:
+    if not is_project_name(name):
+        raise NotFoundError("That is not a valid project name (letters, digits, and - _ . within).")
+    return normalize(name)

@@ -1,0 +1,29 @@
+"""Who may have what: one decision, taken before any cache is asked, for every method and route."""
+
+from eggproxy.model import File, ProjectDetail
+
+METADATA = ".metadata"
+SIGNATURE = ".asc"
+
+
+def offered(detail: ProjectDetail, filename: str) -> File | None:
+    """Find what a project's page offers under a name: a file, its metadata or its signature.
+
+    The answer describes that very object: the URL, the digests and the size to expect of it.
+    """
+    file = detail.file(filename)
+    if file is not None:
+        return file
+    for suffix in (METADATA, SIGNATURE):
+        base = detail.file(filename.removesuffix(suffix)) if filename.endswith(suffix) else None
+        if base is not None:
+            return _sibling(base, suffix)
+    return None
+
+
+def _sibling(base: File, suffix: str) -> File | None:
+    promised = base.core_metadata if suffix == METADATA else base.gpg_sig
+    if not promised:
+        return None
+    hashes = promised if isinstance(promised, dict) else {}
+    return File(filename=base.filename + suffix, url=base.url + suffix, hashes=hashes)

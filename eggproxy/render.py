@@ -1,0 +1,194 @@
+"""From the model to the bytes of pages; the one writer that escapes whatever goes into HTML.
+
+Links are relative to the page's own folder, so that the same bytes serve every front end, every
+prefix, and a plain static server.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from html import escape
+from itertools import islice
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from eggproxy.model import API_VERSION, File, ListedProject, ProjectDetail, ProjectList
+from eggproxy.names import normalize
+
+# Strongest first; these are what pip takes in a fragment.
+_FRAGMENT_DIGESTS = ("sha256", "sha512", "sha384", "sha224", "sha1", "md5")
+# RFC 3986: what may stand in a path segment unescaped, among what filenames hold.
+_SAFE_IN_LINK = "+!@=,()~"
+_LIST_BATCH = 2000
+# Text that means the same quoted, escaped or as it stands. Nearly all names and digests are such,
+# and a page has thousands of them.
+_is_plain = re.compile(r"[\w.+!=,()~:/ -]*\Z", re.ASCII).match
+_is_plain_link = re.compile(r"[\w.+!-]+\Z", re.ASCII).match
+
+_encode = msgspec.json.Encoder().encode
+
+
+def claimed_version(detail: ProjectDetail) -> tuple[int, int]:
+    """Newest API version that is true of the data.
+
+    PEP 700: from 1.1 on every file MUST have a size, and `versions` MUST be there.
+    """
+    claim = min(detail.api_version, API_VERSION)
+    complete = detail.versions is not None and all(file.size is not None for file in detail.files)
+    return claim if complete else (1, 0)
+
+
+def link(filename: str) -> str:
+    """Write the relative URL of a file beside the page."""
+    return filename if _is_plain_link(filename) else quote(filename, safe=_SAFE_IN_LINK)
+
+
+def project_detail_json(detail: ProjectDetail) -> bytes:
+    """Render a project's page as JSON (PEP 691)."""
+    page: dict[str, Any] = {
+        "meta": {**detail.meta, "api-version": _version(claimed_version(detail))},
+        "name": detail.name,
+        "files": [_file_json(file) for file in detail.files],
+    }
+    if detail.versions is not None:
+        page["versions"] = detail.versions
+    if detail.status is not None:
+        page["project-status"] = detail.status
+    return _encode({**detail.extra, **page})
+
+
+def _file_json(file: File) -> File | dict[str, Any]:
+    here = File(
+        filename=file.filename,
+        url=link(file.filename),
+        hashes=file.hashes,
+        requires_python=file.requires_python,
+        core_metadata=file.core_metadata,
+        gpg_sig=file.gpg_sig,
+        yanked=file.yanked,
+        size=file.size,
+        upload_time=file.upload_time,
+        provenance=file.provenance,
+    )
+    if not file.extra:
+        return here
+    return {**file.extra, **msgspec.to_builtins(here)}
+
+
+def project_detail_html(detail: ProjectDetail) -> bytes:
+    """Render a project's page as HTML (PEP 503, 592, 658, 714, 740, 792)."""
+    status = ""
+    if detail.status is not None:
+        status = _meta("pypi:project-status", detail.status.status)
+        if detail.status.reason is not None:
+            status += _meta("pypi:project-status-reason", detail.status.reason)
+    head = _head(f"Links for {detail.name}", detail.api_version, status)
+    return "".join((head, *_anchors(detail.files), _FOOT)).encode()
+
+
+def _anchors(files: Iterable[File]) -> Iterator[str]:
+    """Write the links; the text of each MUST be its filename (PEP 503)."""
+    requires: dict[str | None, str] = {None: ""}
+    for file in files:
+        name = file.filename
+        attributes = requires.get(file.requires_python)
+        if attributes is None:
+            attributes = f' data-requires-python="{_escape(file.requires_python or "")}"'
+            requires[file.requires_python] = attributes
+        if file.core_metadata:
+            value = _digest(file.core_metadata) or "true"
+            # PEP 714: the old name MAY accompany the new one, and MUST then match.
+            attributes += f' data-core-metadata="{value}" data-dist-info-metadata="{value}"'
+        if file.yanked or file.gpg_sig is not None or file.provenance is not None:
+            attributes += _rare_attributes(file)
+        href = name if _is_plain_link(name) else _escape(link(name))
+        text = name if href is name else _escape(name)
+        yield f'<a href="{href}{_fragment(file)}"{attributes}>{text}</a><br>\n'
+
+
+def _rare_attributes(file: File) -> str:
+    attributes = ""
+    if file.yanked:
+        reason = "" if file.yanked is True else _escape(file.yanked)
+        attributes += f' data-yanked="{reason}"'
+    if file.gpg_sig is not None:
+        attributes += f' data-gpg-sig="{"true" if file.gpg_sig else "false"}"'
+    if file.provenance is not None:
+        attributes += f' data-provenance="{_escape(file.provenance)}"'
+    return attributes
+
+
+def _fragment(file: File) -> str:
+    digest = _digest(file.hashes)
+    if digest:
+        return f"#{digest}"
+    return "" if file.egg_fragment is None else f"#egg={_escape(quote(file.egg_fragment))}"
+
+
+def _digest(hashes: bool | dict[str, str]) -> str:
+    """Write the strongest digest as `name=hex`; "" if there is none."""
+    if isinstance(hashes, bool):
+        return ""
+    for name in _FRAGMENT_DIGESTS:
+        if digest := hashes.get(name):
+            return f"{name}={digest if digest.isalnum() else _escape(digest)}"
+    return ""
+
+
+def project_list_html(projects: ProjectList) -> Iterator[bytes]:
+    """Render the project list as HTML, in pieces: there can be a million names."""
+    yield _head("Simple index", projects.api_version).encode()
+    for batch in _batches(projects.projects):
+        yield "".join(
+            f'<a href="{normalize(project.name)}/">{project.name}</a><br>\n' for project in batch
+        ).encode()
+    yield _FOOT.encode()
+
+
+def project_list_json(projects: ProjectList) -> Iterator[bytes]:
+    """Render the project list as JSON (PEP 691), in pieces."""
+    version = _version(min(projects.api_version, API_VERSION))
+    yield b'{"meta":' + _encode({**projects.meta, "api-version": version}) + b',"projects":['
+    comma = b""
+    for batch in _batches(projects.projects):
+        # Each batch is a JSON array; without its brackets it is a run of that array's items.
+        yield comma + _encode([_listed_json(project) for project in batch])[1:-1]
+        comma = b","
+    yield b"]}"
+
+
+def _listed_json(project: ListedProject) -> ListedProject | dict[str, Any]:
+    return {**project.extra, "name": project.name} if project.extra else project
+
+
+def _batches(projects: Iterable[ListedProject]) -> Iterator[list[ListedProject]]:
+    remaining = iter(projects)
+    while batch := list(islice(remaining, _LIST_BATCH)):
+        yield batch
+
+
+def _head(title: str, version: tuple[int, int], more: str = "") -> str:
+    # PEP 833 freezes the HTML form at 1.4.
+    claim = _meta("pypi:repository-version", _version(min(version, API_VERSION)))
+    title = _escape(title)
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{claim}{more}'
+        f"<title>{title}</title>\n</head>\n<body>\n<h1>{title}</h1>\n"
+    )
+
+
+_FOOT = "</body>\n</html>\n"
+
+
+def _meta(name: str, content: str) -> str:
+    return f'<meta name="{name}" content="{_escape(content)}">\n'
+
+
+def _version(version: tuple[int, int]) -> str:
+    return f"{version[0]}.{version[1]}"
+
+
+def _escape(text: str) -> str:
+    """Escape for text and attributes alike."""
+    return text if _is_plain(text) else escape(text)

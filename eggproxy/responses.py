@@ -1,0 +1,163 @@
+"""From an answer and a request's headers to a response that a front end only has to send."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from html import escape
+from http import HTTPStatus
+from pathlib import Path
+from typing import NamedTuple
+
+from eggproxy.answers import Growing, Moved, Text
+from eggproxy.conditional import Span, not_modified, requested_span
+from eggproxy.errors import BadRequestError, EggProxyError, MethodNotAllowedError
+from eggproxy.hot import Prepared
+from eggproxy.transfers import Growing as GrowingFile
+
+MAX_HEADER = 8192
+"""Longest request header that is read, in characters."""
+
+
+class Request(NamedTuple):
+    """What of a request matters; headers are None where they are missing."""
+
+    method: str
+    # As it stood in the request line, without query, not decoded.
+    raw_path: bytes
+    query: str = ""
+    # The prefix that the server around has taken off already, or None.
+    mounted: str | None = None
+    accept: str | None = None
+    accept_encoding: str | None = None
+    if_none_match: str | None = None
+    range: str | None = None
+    if_range: str | None = None
+
+    def check(self) -> None:
+        """Refuse what no client of an index sends. Raises EggProxyError."""
+        if self.method not in {"GET", "HEAD"}:
+            raise MethodNotAllowedError
+        if any(header is not None and len(header) > MAX_HEADER for header in self[4:]):
+            raise BadRequestError(f"a header is longer than {MAX_HEADER} characters")
+
+
+@dataclass(frozen=True, slots=True)
+class FileBody:
+    """A part of a stored file."""
+
+    path: Path
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class GrowingBody:
+    """A part of a growing file; `stop` is None where its size is not known yet."""
+
+    file: GrowingFile
+    start: int
+    stop: int | None
+
+
+Body = bytes | FileBody | GrowingBody
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What to send; a HEAD request has its headers, and an empty body."""
+
+    status: HTTPStatus
+    headers: list[tuple[str, str]]
+    body: Body = b""
+    # Reason phrase, where the usual one does not say it all.
+    reason: str | None = None
+    # For the log: the words of Cache-Status.
+    cache_status: str = ""
+
+
+def of_prepared(prepared: Prepared, request: Request) -> Response:
+    """Answer with something stored: 200, 206 or 304. Raises RangeNotSatisfiableError."""
+    common = prepared.headers
+    status = prepared.cache_status
+    if not_modified(request.if_none_match, prepared.etag):
+        return Response(HTTPStatus.NOT_MODIFIED, [*common], cache_status=status)
+    span = requested_span(request.range, request.if_range, prepared.etag, prepared.size)
+    code = HTTPStatus.OK if span is None else HTTPStatus.PARTIAL_CONTENT
+    headers = [*common, *_content(prepared.content_headers, span, prepared.size)]
+    part = span or Span(0, prepared.size)
+    if request.method == "HEAD":
+        return Response(code, headers, cache_status=status)
+    if prepared.body is not None:
+        body = prepared.body if span is None else prepared.body[span.start : span.stop]
+        return Response(code, headers, body, cache_status=status)
+    return Response(code, headers, FileBody(prepared.path, part), cache_status=status)
+
+
+def of_growing(answer: Growing, request: Request) -> Response:
+    """Answer with a file that is on its way. Raises RangeNotSatisfiableError."""
+    headers = [
+        ("Cache-Control", answer.cache_control),
+        ("Cache-Status", f"eggproxy; {answer.cache_status}"),
+        ("X-Content-Type-Options", "nosniff"),
+    ]
+    if answer.etag is not None:
+        headers.append(("ETag", answer.etag))
+    if not_modified(request.if_none_match, answer.etag):
+        answer.file.close()
+        return Response(HTTPStatus.NOT_MODIFIED, headers, cache_status=answer.cache_status)
+    total = answer.file.total
+    span = None
+    if total is not None:
+        span = requested_span(request.range, request.if_range, answer.etag, total)
+    headers += _content([("Content-Type", answer.content_type)], span, total)
+    code = HTTPStatus.OK if span is None else HTTPStatus.PARTIAL_CONTENT
+    if request.method == "HEAD":
+        answer.file.close()
+        return Response(code, headers, cache_status=answer.cache_status)
+    start, stop = span or (0, total)
+    body = GrowingBody(answer.file, start, stop)
+    return Response(code, headers, body, cache_status=answer.cache_status)
+
+
+def of_moved(answer: Moved, request: Request) -> Response:
+    """Redirect for good: 301, for urllib before Python 3.11 does not follow a 308."""
+    page = f"<!DOCTYPE html>\n<title>Moved</title>\n<p>It is at {escape(answer.location)}</p>\n"
+    text = Text(body=page.encode(), content_type="text/html; charset=utf-8")
+    response = of_text(text, request, HTTPStatus.MOVED_PERMANENTLY)
+    response.headers.append(("Location", answer.location))
+    return response
+
+
+def of_text(answer: Text, request: Request, status: HTTPStatus = HTTPStatus.OK) -> Response:
+    """Answer with a short text."""
+    headers = [
+        ("Content-Type", answer.content_type),
+        ("Content-Length", str(len(answer.body))),
+        ("Cache-Control", "no-cache"),
+        ("X-Content-Type-Options", "nosniff"),
+    ]
+    return Response(status, headers, b"" if request.method == "HEAD" else answer.body)
+
+
+def of_error(error: EggProxyError, request: Request) -> Response:
+    """Answer with an error in plain words, in the reason phrase and in the body."""
+    text = Text(body=f"{error}\n".encode(), content_type="text/plain; charset=utf-8")
+    plain = of_text(text, request, error.status)
+    headers = [pair for pair in plain.headers if pair[0] != "Cache-Control"]
+    headers += [("Cache-Control", "no-store"), *error.headers.items()]
+    return Response(error.status, headers, plain.body, error.reason, f"error={int(error.status)}")
+
+
+def _content(
+    described: Iterable[tuple[str, str]], span: Span | None, size: int | None
+) -> list[tuple[str, str]]:
+    """Describe the body: its type, its length, and where in the whole it lies."""
+    headers = [*described]
+    if size is None:
+        return headers
+    headers.append(("Accept-Ranges", "bytes"))
+    if span is None:
+        return [*headers, ("Content-Length", str(size))]
+    return [
+        *headers,
+        ("Content-Length", str(span.stop - span.start)),
+        ("Content-Range", f"bytes {span.start}-{span.stop - 1}/{size}"),
+    ]

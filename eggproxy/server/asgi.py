@@ -1,0 +1,177 @@
+"""The ASGI application over the same `Front` as every other front end."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import Future
+from typing import Any
+
+from eggproxy.accesslog import AccessLog, line
+from eggproxy.errors import EggProxyError
+from eggproxy.flights import launch
+from eggproxy.front import Front
+from eggproxy.responses import FileBody, GrowingBody, Request, Response
+from eggproxy.server.bodies import file_blocks, growing_blocks
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+THREADS = 64
+"""How many requests may wait for upstream at once; equal ones wait as one."""
+
+WHOLE = "eggproxy.whole"
+"""ASGI extension: sends a whole response at once, with a reason phrase, which ASGI has no room for."""
+
+CUT = "eggproxy.cut"
+"""ASGI extension: ends the connection in the middle of a body."""
+
+_HEADERS = {
+    b"accept": "accept",
+    b"accept-encoding": "accept_encoding",
+    b"if-none-match": "if_none_match",
+    b"range": "range",
+    b"if-range": "if_range",
+}
+
+
+class Application:
+    """The proxy as an ASGI application."""
+
+    def __init__(self, front: Front, log: AccessLog | None = None) -> None:
+        self.front = front
+        self.log = log
+        self._free = asyncio.Semaphore(THREADS)
+        self._cold: dict[bytes, asyncio.Future[Response]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection of ASGI's: a request, or the server's own life."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        began = time.perf_counter()
+        request = request_of(scope)
+        response = self.front.respond_hot(request)
+        if response is None:
+            response = await self._respond_cold(request)
+        sent = await self._send(response, scope, receive, send)
+        self.note(scope, request, response, sent, began)
+
+    async def _respond_cold(self, request: Request) -> Response:
+        """Have a thread answer; whoever asks for the same meanwhile waits without one."""
+        running = self._cold.get(request.raw_path)
+        if running is not None:
+            await asyncio.wait([running])
+            hot = self.front.respond_hot(request)
+            return hot or await self._in_thread(request)
+        running = asyncio.ensure_future(self._in_thread(request))
+        self._cold[request.raw_path] = running
+        running.add_done_callback(lambda _done: self._cold.pop(request.raw_path, None))
+        return await running
+
+    async def _in_thread(self, request: Request) -> Response:
+        future: Future[Response] = Future()
+        async with self._free:
+            launch(lambda: self.front.respond(request), future, name="request")
+            return await asyncio.wrap_future(future)
+
+    async def _send(self, response: Response, scope: Scope, receive: Receive, send: Send) -> int:
+        """Send a response and return how many bytes of its body were sent."""
+        body = response.body
+        extensions = scope.get("extensions") or {}
+        if isinstance(body, bytes) and WHOLE in extensions:
+            extensions[WHOLE](response)
+            return len(body)
+        await send(
+            {
+                "type": "http.response.start",
+                "status": int(response.status),
+                "headers": [
+                    (name.lower().encode("latin-1"), value.encode("latin-1"))
+                    for name, value in response.headers
+                ],
+            }
+        )
+        if isinstance(body, bytes):
+            await send({"type": "http.response.body", "body": body})
+            return len(body)
+        return await self._stream(body, extensions.get(CUT), receive, send)
+
+    async def _stream(
+        self,
+        body: FileBody | GrowingBody,
+        cut: Callable[[], None] | None,
+        receive: Receive,
+        send: Send,
+    ) -> int:
+        """Send a body block by block, as fast as the client takes it, while it is there."""
+        blocks = file_blocks(body) if isinstance(body, FileBody) else growing_blocks(body)
+        gone = asyncio.ensure_future(_disconnected(receive))
+        sent = 0
+        try:
+            async for block in blocks:
+                if gone.done():
+                    return sent
+                await send({"type": "http.response.body", "body": block, "more_body": True})
+                sent += len(block)
+            await send({"type": "http.response.body", "body": b""})
+        except EggProxyError:
+            # The response stays open, and the connection ends: so the client notices.
+            if cut is not None:
+                cut()
+                await asyncio.wait([gone], timeout=1)
+        finally:
+            gone.cancel()
+            await blocks.aclose()
+        return sent
+
+    def note(
+        self, scope: Scope, request: Request, response: Response, sent: int, began: float
+    ) -> None:
+        """Write the request's line into the log."""
+        if self.log is None:
+            return
+        agent = next((value for name, value in scope["headers"] if name == b"user-agent"), b"-")
+        entry = line(
+            now=self.log.now(),
+            client=scope["client"][0] if scope.get("client") else "-",
+            method=request.method,
+            path=request.raw_path,
+            status=int(response.status),
+            size=sent,
+            cache_status=response.cache_status,
+            seconds=time.perf_counter() - began,
+            agent=agent,
+        )
+        self.log.add(entry, asyncio.get_running_loop().call_later)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            await send({"type": f"{message['type']}.complete"})
+            if message["type"] == "lifespan.shutdown":
+                return
+
+
+def request_of(scope: Scope) -> Request:
+    """Take what matters from ASGI's scope."""
+    found = {
+        field: value.decode("latin-1")
+        for name, value in scope["headers"]
+        if (field := _HEADERS.get(name)) is not None
+    }
+    root = scope.get("root_path") or None
+    raw_path = scope["raw_path"]
+    if root is not None:
+        raw_path = raw_path.removeprefix(root.encode())
+    return Request(
+        scope["method"], raw_path, scope["query_string"].decode("latin-1"), root, **found
+    )
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,153 @@
+"""uvicorn's HTTP protocol, with a short way for hits and with reason phrases.
+
+A hit is answered right where its request has been read: no task, no ASGI messages. All else goes
+uvicorn's usual way. This module alone knows anything of uvicorn's inside; `tests/test_protocol.py`
+tells when a new version changes that.
+"""
+
+import asyncio
+import functools
+import time
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from eggproxy.accesslog import AccessLog, line
+from eggproxy.conditional import not_modified
+from eggproxy.front import cached_preference
+from eggproxy.hot import HotAnswers, Prepared, wire
+from eggproxy.negotiation import Preference
+from eggproxy.responses import Response
+from eggproxy.server.asgi import CUT, WHOLE, Application
+
+_GET_OR_HEAD = frozenset({b"GET", b"HEAD"})
+
+
+@functools.lru_cache(maxsize=512)
+def _preference(accept: bytes | None, accept_encoding: bytes | None) -> Preference:
+    decoded = [
+        None if header is None else header.decode("latin-1") for header in (accept, accept_encoding)
+    ]
+    return cached_preference(decoded[0], decoded[1], None)
+
+
+class EggProxyProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    _hit = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Find the application behind the server."""
+        super().connection_made(transport)
+        application = _application(self.app)
+        self._hot: HotAnswers = application.front.hot
+        self._log: AccessLog | None = application.log
+
+    def on_headers_complete(self) -> None:
+        """Answer a hit at once, if nothing before it is still being answered."""
+        idle = self.cycle is None or self.cycle.response_complete
+        self._hit = idle and not self.flow.write_paused and self._answer_hit()
+        if not self._hit:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Pass over a body that came with a hit."""
+        if not self._hit:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Pass over the end of a hit."""
+        if not self._hit:
+            super().on_message_complete()
+
+    def _answer_hit(self) -> bool:
+        """Answer if it is a hit, and say so."""
+        method = self.parser.get_method()
+        if method not in _GET_OR_HEAD:
+            return False
+        began = time.perf_counter()
+        accept = accept_encoding = if_none_match = None
+        agent = b"-"
+        for name, value in self.headers:
+            if name == b"accept":
+                accept = value
+            elif name == b"accept-encoding":
+                accept_encoding = value
+            elif name == b"user-agent":
+                agent = value
+            elif name == b"if-none-match":
+                if_none_match = value.decode("latin-1")
+            elif name in {b"range", b"content-length", b"transfer-encoding", b"expect"}:
+                return False
+        prepared = self._hot.get((self.url, None, _preference(accept, accept_encoding)))
+        if prepared is None or prepared.body is None:
+            return False
+        status = 304 if not_modified(if_none_match, prepared.etag) else 200
+        sent = self._write_hit(method, status, prepared)
+        if self._log is not None:
+            entry = line(
+                now=self._log.now(),
+                client=self.client[0] if self.client else "-",
+                method=method.decode("ascii"),
+                path=self.url,
+                status=status,
+                size=sent,
+                cache_status=prepared.cache_status,
+                seconds=time.perf_counter() - began,
+                agent=agent,
+            )
+            self._log.add(entry, self.loop.call_later)
+        return True
+
+    def _write_hit(self, method: bytes, status: int, prepared: Prepared) -> int:
+        """Write the response; return the bytes of its body."""
+        keep_alive = self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"
+        body = prepared.body if status == 200 and method == b"GET" else None  # noqa: PLR2004
+        if status == 304:  # noqa: PLR2004
+            head = self._status_line(b"304 Not Modified", keep_alive) + prepared.wire_not_modified
+        else:
+            head = self._status_line(b"200 OK", keep_alive) + prepared.wire
+        self.transport.write(head)
+        if body:
+            self.transport.write(body)
+        if not keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+        return len(body or b"")
+
+    def _status_line(self, status: bytes, keep_alive: bool) -> bytes:  # noqa: FBT001
+        defaults = b"".join(b"%b: %b\r\n" % pair for pair in self.server_state.default_headers)
+        close = b"" if keep_alive else b"connection: close\r\n"
+        return b"HTTP/1.1 " + status + b"\r\n" + defaults + close
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Offer our extensions to the application."""
+        cycle.scope["extensions"] = {
+            WHOLE: functools.partial(self._send_whole, cycle),
+            CUT: self.transport.close,
+        }
+        super()._start_asgi_task(cycle, app)
+
+    def _send_whole(self, cycle: RequestResponseCycle, response: Response) -> None:
+        """Send a response that is whole, with its own reason phrase."""
+        if cycle.disconnected:
+            return
+        reason = response.reason or response.status.phrase
+        status = f"{int(response.status)} {reason}".encode("latin-1", "replace")
+        head = self._status_line(status, cycle.keep_alive) + wire(response.headers)
+        if not isinstance(response.body, bytes):
+            raise TypeError("only a body that is whole can be sent at once")
+        self.transport.write(head + response.body)
+        cycle.response_started = cycle.response_complete = True
+        cycle.waiting_for_100_continue = False
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            self.transport.close()
+        cycle.on_response()
+
+
+def _application(app: Any) -> Application:
+    """Look through what uvicorn wraps round an application."""
+    while not isinstance(app, Application):
+        app = app.app
+    return app

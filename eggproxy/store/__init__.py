@@ -1,0 +1,9 @@
+"""The eggs directory: the only modules that open files.
+
+What stands under a final name is whole: everything is written elsewhere and renamed into place.
+"""
+
+from eggproxy.store.directory import EggsDirectory, Record, Validators
+from eggproxy.store.partial import Partial, Tail, Writer
+
+__all__ = ["EggsDirectory", "Partial", "Record", "Tail", "Validators", "Writer"]

@@ -1,0 +1,95 @@
+"""Writing whole files, and locks that die with their process."""
+
+import contextlib
+import errno
+import fcntl
+import itertools
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from eggproxy.errors import StorageError
+
+_counter = itertools.count()
+
+
+@contextlib.contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn what the operating system says into a StorageError that names the path."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(str(path), error.strerror or type(error).__name__) from error
+
+
+def replace(path: Path, pieces: Iterable[bytes], *, scratch: Path) -> None:
+    """Put a file in place, old or new at any moment, never half of one.
+
+    `pieces` is its content; `scratch` a folder on the same file system.
+
+    Raises OSError; nothing is left behind then.
+    """
+    temporary = scratch / f"{os.getpid()}-{next(_counter)}-{path.name}"
+    # Not tempfile: its files are readable by nobody else, and web servers shall read these.
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        with open(descriptor, "wb") as file:
+            file.writelines(pieces)
+        rename(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def rename(source: Path, target: Path) -> None:
+    """Move a finished file to its final name, making the folder for it if need be."""
+    try:
+        source.rename(target)
+    except FileNotFoundError:
+        target.parent.mkdir(exist_ok=True)
+        source.rename(target)
+
+
+@contextlib.contextmanager
+def folder_lock(folder: Path) -> Iterator[None]:
+    """Hold a folder for oneself, across threads and processes, waiting for it.
+
+    The lock is `flock` on the folder itself: no lock files pile up, and it dies with the process.
+    A folder that holds nothing afterwards is removed, under the lock; who waited for that one
+    notices and takes the new one.
+    """
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if not is_same(descriptor, folder):
+                continue
+            try:
+                yield
+            finally:
+                _remove_if_empty(folder)
+            return
+        finally:
+            os.close(descriptor)
+
+
+def is_same(descriptor: int, path: Path) -> bool:
+    """Say whether an open file is the one that now stands at the path."""
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        return False
+    here = os.fstat(descriptor)
+    return (here.st_ino, here.st_dev) == (there.st_ino, there.st_dev)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    try:
+        folder.rmdir()
+    except OSError as error:
+        if error.errno not in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT}:
+            raise
