@@ -7,10 +7,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from pathlib import Path
+from http.client import HTTPMessage
 from urllib.parse import urlsplit
 
-from bench.lab import Site
+from bench.lab import Lab, Site
 
 JSON = {"Accept": "application/vnd.pypi.simple.v1+json"}
 HTML = {"Accept": "text/html"}
@@ -36,13 +36,11 @@ class Load:
     cpu_per_byte: float
 
 
-def load(  # noqa: PLR0913 - the knobs of wrk
-    site: Site, path: str, headers: Mapping[str, str], seconds: float, connections: int, work: Path
-) -> Load:
+def load(lab: Lab, site: Site, path: str, headers: Mapping[str, str], connections: int) -> Load:
     """Load a server with wrk, one thread and kept-alive connections."""
-    script = work / "report.lua"
+    script = lab.work / "report.lua"
     script.write_text(REPORT)
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout=20s"]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{round(lab.seconds)}s", "--timeout=20s"]
     command += [f"-H{name}: {value}" for name, value in headers.items()]
     before = site.program.cpu()
     output = subprocess.run(
@@ -62,7 +60,7 @@ class Answer:
     """An answer as it came, and when: seconds from the request to first and last byte."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: HTTPMessage
     body: bytes
     first: float
     total: float

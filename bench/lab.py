@@ -13,7 +13,6 @@ from bench.nginx import start_nginx
 from bench.programs import Memory, Program, free_port
 from bench.servers import SERVERS, start_server
 
-
 T = TypeVar("T")
 
 

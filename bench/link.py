@@ -57,9 +57,7 @@ class Link:
         return self._free_at + self._delay
 
 
-async def _deliver(
-    queue: asyncio.Queue[tuple[float, bytes]], writer: asyncio.StreamWriter
-) -> None:
+async def _deliver(queue: asyncio.Queue[tuple[float, bytes]], writer: asyncio.StreamWriter) -> None:
     clock = asyncio.get_running_loop().time
     broken = False
     while (item := await queue.get())[1]:

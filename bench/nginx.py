@@ -36,7 +36,7 @@ http {{
     server {{
         listen 127.0.0.1:{port} backlog=1024;
         root {root};
-        location / {{ rewrite ^(.*/)$ $1$page break; }}
+        location / {{ rewrite "^(?<folder>.*/)$" $folder$page break; }}
     }}
 }}
 """

@@ -105,7 +105,7 @@ def _refuse_traps(path: str) -> None:
     if _CONTROLS.search(path):
         raise BadRequestError("the address holds a control character or a backslash")
     if any(segment in {".", ".."} for segment in path.split("/")):
-        raise BadRequestError("the address holds a . or .. step")
+        raise BadRequestError("the address holds a step of dots only")
 
 
 def _within(path: str, prefix: str) -> Target:

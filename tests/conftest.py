@@ -1,9 +1,11 @@
 """Fixtures for all tests."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.servers import Server, serving
 from tests.upstream import Upstream
 
 
@@ -12,3 +14,12 @@ def upstream() -> Iterator[Upstream]:
     """Give an index of one's own, empty."""
     with Upstream() as index:
         yield index
+
+
+@pytest.fixture(params=["serve", "gunicorn"])
+def proxy(
+    request: pytest.FixtureRequest, tmp_path: Path, upstream: Upstream
+) -> Iterator[Server]:
+    """Give a proxy over that index, with each front end in turn."""
+    with serving(tmp_path, upstream.index_url, front_end=request.param) as server:
+        yield server
