@@ -1,7 +1,8 @@
 """Rows for a real install set: pip and uv, warm beside nginx, cold beside no proxy at all."""
 
-import shutil
+import os
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,10 @@ from bench.report import Row
 ROUND_TRIP, RATE = 0.05, 50e6
 """Seconds and bytes a second of the link before the upstream, for the cold rows."""
 
+MEMORY = Path("/dev/shm")  # noqa: S108 - made for this
+CLIENT_FOLDER = MEMORY if os.access(MEMORY, os.W_OK) else None
+"""Where the clients unpack: in memory if possible, for a slow disk there would hide the rest."""
+
 
 def warm(lab: Lab) -> Iterator[Row]:
     """Measure installs through the proxy with all stored, beside nginx with the same files."""
@@ -24,7 +29,7 @@ def warm(lab: Lab) -> Iterator[Row]:
         lab.proxy(upstream.url, eggs, "warm installs") as proxy,
         lab.reference(eggs) as nginx,
     ):
-        for client, install in _clients(lab).items():
+        for client, install in _clients(lab.results).items():
             install(proxy.url)
             pair = lab.by_turns(lambda: install(proxy.url), lambda: install(nginx.url))  # noqa: B023
             yield _row(f"{client} install, {count} packages, warm", pair, 1.1)
@@ -35,7 +40,7 @@ def cold(lab: Lab) -> Iterator[Row]:
     root = lab.folder("upstream")
     count = write_index(copy_packages(lab.results), root)
     with lab.upstream(root) as upstream, lab.link(upstream, ROUND_TRIP, RATE) as link:
-        for client, install in _clients(lab).items():
+        for client, install in _clients(lab.results).items():
             install(link.url)
             pair = lab.by_turns(
                 lambda: _through_empty_proxy(lab, link, install),  # noqa: B023
@@ -49,38 +54,34 @@ def _through_empty_proxy(lab: Lab, link: Site, install: Callable[[str], float]) 
         return install(proxy.url)
 
 
-def _clients(lab: Lab) -> dict[str, Callable[[str], float]]:
-    folder = tools(lab.results)
+def _clients(results: Path) -> dict[str, Callable[[str], float]]:
+    folder = tools(results)
     python = str(folder / "python")
     pip = [python, "-m", "pip", "install", "--quiet", "--no-cache-dir", "--no-compile"]
     pip += ["--disable-pip-version-check", "--index-url"]
     uv = [str(folder / "uv"), "pip", "install", "--quiet", "--no-cache", "--python", python]
     uv += ["--default-index"]
     return {
-        "pip": lambda url: _install(lab, [*pip, url]),
-        "uv": lambda url: _install(lab, [*uv, url]),
+        "pip": lambda url: _install([*pip, url]),
+        "uv": lambda url: _install([*uv, url]),
     }
 
 
-def _install(lab: Lab, command: list[str]) -> float:
-    target = lab.folder("target")
-    begin = time.monotonic()
-    done = subprocess.run(
-        [*command, "--target", str(target), *REQUIREMENTS],
-        env=clean_environment(lab.work),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    took = time.monotonic() - begin
-    _check(done, target)
-    shutil.rmtree(target)
+def _install(command: list[str]) -> float:
+    with tempfile.TemporaryDirectory(prefix="bench-client-", dir=CLIENT_FOLDER) as name:
+        target = Path(name) / "target"
+        begin = time.monotonic()
+        done = subprocess.run(
+            [*command, "--target", str(target), *REQUIREMENTS],
+            env=clean_environment(Path(name)),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        took = time.monotonic() - begin
+        if done.returncode or not (target / "numpy").is_dir():
+            raise RuntimeError(f"{' '.join(done.args)}\nfailed: {done.stderr[-1000:]}")
     return took
-
-
-def _check(done: subprocess.CompletedProcess[str], target: Path) -> None:
-    if done.returncode or not (target / "numpy").is_dir():
-        raise RuntimeError(f"{' '.join(done.args)}\nfailed: {done.stderr[-1000:]}")
 
 
 def _row(what: str, pair: list[list[float]], target: float) -> Row:

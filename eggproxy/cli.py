@@ -47,7 +47,7 @@ def _fail(error: ConfigurationError) -> None:
 @click.group(context_settings=_CONTEXT)
 @click.version_option(__version__, message="eggproxy %(version)s")
 def main() -> None:
-    """A caching proxy for Python package indexes.
+    """Cache Python package indexes, for builds that must not fail.
 
     What has been fetched once stays: a build that has worked never fails because an index is slow,
     down or wrong.

@@ -1,4 +1,4 @@
-"""What can go wrong: each error carries facts, writes its own sentence and knows its HTTP status."""
+"""What can go wrong: each error carries facts, writes its sentence, and knows its HTTP status."""
 
 from http import HTTPStatus
 
@@ -143,6 +143,20 @@ class DigestMismatchError(UpstreamError):
         self.filename = filename
         why = f"sent a {filename} with {got} instead of {expected}"
         super().__init__(where, why, "Nothing of it was kept.")
+
+
+class EndingError(EggProxyError):
+    """The server is being ended while the request still waits for upstream."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+    def __init__(self) -> None:
+        super().__init__("This server is being ended. Try again shortly.")
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Ask the client to come again (RFC 9110, 10.2.3)."""
+        return {"Retry-After": str(RETRY_AFTER)}
 
 
 class StorageError(EggProxyError):

@@ -66,9 +66,7 @@ def _media_type(accept: str | None) -> str:
     text = weights.get(TEXT_HTML, weights.get("text/*", weights.get("*/*", 0.0)))
     if 0 < weights[JSON_V1] >= max(weights[HTML_V1], text):
         return JSON_V1
-    better = weights[HTML_V1] > text or (
-        TEXT_HTML not in weights and 0 < weights[HTML_V1] >= text
-    )
+    better = weights[HTML_V1] > text or (TEXT_HTML not in weights and 0 < weights[HTML_V1] >= text)
     return HTML_V1 if better else TEXT_HTML
 
 

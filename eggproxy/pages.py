@@ -1,28 +1,21 @@
 """Pages on disk and fresh: the project list, and the page of each project."""
 
-import hashlib
 import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-import msgspec
-
-from eggproxy import freshness, parse, render
-from eggproxy.errors import (
-    EggProxyError,
-    NoSuchProjectError,
-    UpstreamNonsenseError,
-    UpstreamUnavailableError,
-)
+from eggproxy import freshness
+from eggproxy.errors import EggProxyError, NoSuchProjectError, UpstreamUnavailableError
 from eggproxy.flights import Flights
 from eggproxy.freshness import Lifetime
 from eggproxy.model import ProjectDetail
 from eggproxy.names import NormalizedName
+from eggproxy.refresh import Refresher
 from eggproxy.remembered import Remembered
-from eggproxy.store import EggsDirectory, Record, Validators
-from eggproxy.upstream import Fetched, Missing, NotModified, Upstream, shown
+from eggproxy.store import EggsDirectory, Record
+from eggproxy.upstream import Upstream, shown
 
 log = logging.getLogger("eggproxy")
 
@@ -60,6 +53,7 @@ class Pages:
         self.store = store
         self.lifetime = lifetime
         self._upstream = upstream
+        self._refresher = Refresher(store, upstream, clock)
         self._clock = clock
         self._flights: Flights[Name, str] = Flights("page")
         self._missing: Remembered[Name, NoSuchProjectError] = Remembered(
@@ -121,14 +115,7 @@ class Pages:
     def withdraw_metadata(self, project: NormalizedName, filename: str) -> None:
         """No longer advertise a `.metadata` that upstream promised and does not have."""
         with self.store.lock(project):
-            record = self.store.record(project)
-            if record is None or record.detail is None or filename in record.withdrawn:
-                return
-            withdrawn = [*record.withdrawn, filename]
-            changed = msgspec.structs.replace(record, withdrawn=withdrawn)
-            checked = self.store.checked(project) or self._clock()
-            self._write_project(project, changed, record.detail, checked)
-        log.warning("%s: upstream lacks the metadata it promises for %s", project, filename)
+            self._refresher.withdraw_metadata(project, filename)
 
     def _state(self, checked: float, cache_status: str) -> PageState:
         return PageState(
@@ -169,7 +156,7 @@ class Pages:
                 return "fwd=stale; collapsed"
             record = self.store.record(name)
             try:
-                outcome = self._fetch(name, record)
+                outcome = self._refresher.refresh(name, record)
             except EggProxyError as error:
                 self._note_failure(name, error, stored=record is not None)
                 raise
@@ -184,85 +171,3 @@ class Pages:
         self._failed.put(name, error)
         kept = "the stored page stays" if stored else "nothing is stored"
         log.warning("%s: %s (%s)", name or "project list", error, kept)
-
-    def _fetch(self, name: Name, record: Record | None) -> str:
-        known = record.validators if record else Validators()
-        path = "" if name is None else f"{name}/"
-        try:
-            page = self._upstream.page(path, etag=known.etag, last_modified=known.last_modified)
-        except Missing:
-            if name is None:
-                raise UpstreamNonsenseError(
-                    shown(self._upstream.index), "has no project list at this address"
-                ) from None
-            raise NoSuchProjectError(name) from None
-        if isinstance(page, NotModified):
-            self.store.touch(name, self._clock())
-            return "fwd=stale; fwd-status=304"
-        digest = hashlib.sha256(page.body).hexdigest()
-        if record is not None and digest == known.digest and page.url == record.url:
-            self.store.touch(name, self._clock())
-            return "fwd=stale; fwd-status=200"
-        try:
-            self._write(name, page, digest, record)
-        except parse.Nonsense as nonsense:
-            raise UpstreamNonsenseError(shown(page.url), nonsense.why) from None
-        return f"fwd={'uri-miss' if record is None else 'stale'}; fwd-status=200; stored"
-
-    def _write(self, name: Name, page: Fetched, digest: str, old: Record | None) -> None:
-        validators = Validators(etag=page.etag, last_modified=page.last_modified, digest=digest)
-        record = Record(url=page.url, validators=validators)
-        if name is None:
-            self._write_list(page, record)
-            return
-        detail = parse.project_detail(
-            page.body, content_type=page.content_type, url=page.url, project=name
-        )
-        if old is not None and old.detail is not None:
-            if old.detail.files and not detail.files:
-                had = len(old.detail.files)
-                raise parse.Nonsense(f"sent a page without files where {had} were known")
-            record = msgspec.structs.replace(record, withdrawn=old.withdrawn)
-        self._write_project(name, record, detail, self._clock())
-
-    def _write_project(
-        self, project: NormalizedName, record: Record, detail: ProjectDetail, checked: float
-    ) -> None:
-        record = msgspec.structs.replace(record, detail=detail)
-        honest = _advertised(detail, record.withdrawn)
-        self.store.write(
-            project,
-            {
-                "json": [render.project_detail_json(honest)],
-                "html": [render.project_detail_html(honest)],
-            },
-            record,
-            checked,
-        )
-
-    def _write_list(self, page: Fetched, record: Record) -> None:
-        def read() -> parse.ProjectList:
-            return parse.project_list(page.body, content_type=page.content_type, url=page.url)
-
-        self.store.write(
-            None,
-            # Read twice, for each form: a million names are not kept in memory.
-            {
-                "json": render.project_list_json(read()),
-                "html": render.project_list_html(read()),
-            },
-            record,
-            self._clock(),
-        )
-
-
-def _advertised(detail: ProjectDetail, withdrawn: list[str]) -> ProjectDetail:
-    """Leave out promises that cannot be kept."""
-    if not withdrawn:
-        return detail
-    gone = set(withdrawn)
-    files = [
-        msgspec.structs.replace(file, core_metadata=None) if file.filename in gone else file
-        for file in detail.files
-    ]
-    return msgspec.structs.replace(detail, files=files)

@@ -77,9 +77,7 @@ class Proxy:
             return self._stored(target, "hit")
         detail, record = self.pages.detail(target.project)
         file = policy.offered(detail, target.filename)
-        if file is None or target.filename in {
-            name + policy.METADATA for name in record.withdrawn
-        }:
+        if file is None or target.filename in {name + policy.METADATA for name in record.withdrawn}:
             raise NoSuchFileError(target.project, target.filename)
         try:
             growing = self._transfers.join(

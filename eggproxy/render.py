@@ -97,7 +97,7 @@ def _anchors(files: Iterable[File]) -> Iterator[str]:
             attributes = f' data-requires-python="{_escape(file.requires_python or "")}"'
             requires[file.requires_python] = attributes
         if file.core_metadata:
-            value = _digest(file.core_metadata) or "true"
+            value = "true" if file.core_metadata is True else _digest(file.core_metadata) or "true"
             # PEP 714: the old name MAY accompany the new one, and MUST then match.
             attributes += f' data-core-metadata="{value}" data-dist-info-metadata="{value}"'
         if file.yanked or file.gpg_sig is not None or file.provenance is not None:
@@ -126,10 +126,8 @@ def _fragment(file: File) -> str:
     return "" if file.egg_fragment is None else f"#egg={_escape(quote(file.egg_fragment))}"
 
 
-def _digest(hashes: bool | dict[str, str]) -> str:
+def _digest(hashes: dict[str, str]) -> str:
     """Write the strongest digest as `name=hex`; "" if there is none."""
-    if isinstance(hashes, bool):
-        return ""
     for name in _FRAGMENT_DIGESTS:
         if digest := hashes.get(name):
             return f"{name}={digest if digest.isalnum() else _escape(digest)}"

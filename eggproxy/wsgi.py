@@ -112,12 +112,12 @@ def _body(response: Response, environ: "WSGIEnvironment") -> Iterable[bytes]:
         return GrowingBlocks(body)
     wrapper: Callable[[Any, int], Iterable[bytes]] | None = environ.get("wsgi.file_wrapper")
     if wrapper is not None and int(response.status) == 200:  # noqa: PLR2004
-        return wrapper(open(body.path, "rb"), _BLOCK)  # noqa: SIM115  the server closes it
+        return wrapper(body.path.open("rb"), _BLOCK)
     return _blocks(body)
 
 
 def _blocks(body: FileBody) -> Iterator[bytes]:
-    with open(body.path, "rb") as file:
+    with body.path.open("rb") as file:
         file.seek(body.span.start)
         left = body.span.stop - body.span.start
         while left > 0 and (block := file.read(min(_BLOCK, left))):

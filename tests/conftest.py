@@ -17,9 +17,7 @@ def upstream() -> Iterator[Upstream]:
 
 
 @pytest.fixture(params=["serve", "gunicorn"])
-def proxy(
-    request: pytest.FixtureRequest, tmp_path: Path, upstream: Upstream
-) -> Iterator[Server]:
+def proxy(request: pytest.FixtureRequest, tmp_path: Path, upstream: Upstream) -> Iterator[Server]:
     """Give a proxy over that index, with each front end in turn."""
     with serving(tmp_path, upstream.index_url, front_end=request.param) as server:
         yield server

@@ -7,10 +7,10 @@ from concurrent.futures import Future
 from typing import Any
 
 from eggproxy.accesslog import AccessLog, line
-from eggproxy.errors import EggProxyError
+from eggproxy.errors import EggProxyError, EndingError
 from eggproxy.flights import launch
 from eggproxy.front import Front
-from eggproxy.responses import FileBody, GrowingBody, Request, Response
+from eggproxy.responses import FileBody, GrowingBody, Request, Response, of_error
 from eggproxy.server.bodies import file_blocks, growing_blocks
 
 Scope = MutableMapping[str, Any]
@@ -22,7 +22,7 @@ THREADS = 64
 """How many requests may wait for upstream at once; equal ones wait as one."""
 
 WHOLE = "eggproxy.whole"
-"""ASGI extension: sends a whole response at once, with a reason phrase, which ASGI has no room for."""
+"""ASGI extension: sends a whole response, with a reason phrase, for which ASGI has no room."""
 
 CUT = "eggproxy.cut"
 """ASGI extension: ends the connection in the middle of a body."""
@@ -56,7 +56,11 @@ class Application:
         request = request_of(scope)
         response = self.front.respond_hot(request)
         if response is None:
-            response = await self._respond_cold(request)
+            try:
+                response = await self._respond_cold(request)
+            except asyncio.CancelledError:
+                # The grace after a signal is over.
+                response = of_error(EndingError(), request)
         sent = await self._send(response, scope, receive, send)
         self.note(scope, request, response, sent, began)
 

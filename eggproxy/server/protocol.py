@@ -8,8 +8,9 @@ tells when a new version changes that.
 import asyncio
 import functools
 import time
-from typing import Any
+from typing import Any, cast
 
+from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from eggproxy.accesslog import AccessLog, line
@@ -45,7 +46,8 @@ class EggProxyProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Answer a hit at once, if nothing before it is still being answered."""
-        idle = self.cycle is None or self.cycle.response_complete
+        cycle: RequestResponseCycle | None = self.cycle
+        idle = cycle is None or cycle.response_complete
         self._hit = idle and not self.flow.write_paused and self._answer_hit()
         if not self._hit:
             super().on_headers_complete()
@@ -120,9 +122,11 @@ class EggProxyProtocol(HttpToolsProtocol):
         close = b"" if keep_alive else b"connection: close\r\n"
         return b"HTTP/1.1 " + status + b"\r\n" + defaults + close
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """Offer our extensions to the application."""
-        cycle.scope["extensions"] = {
+        # ASGI's types have extensions as plain data; ours are within one process.
+        scope = cast("dict[str, Any]", cycle.scope)
+        scope["extensions"] = {
             WHOLE: functools.partial(self._send_whole, cycle),
             CUT: self.transport.close,
         }
@@ -146,7 +150,7 @@ class EggProxyProtocol(HttpToolsProtocol):
         cycle.on_response()
 
 
-def _application(app: Any) -> Application:
+def _application(app: Any) -> Application:  # noqa: ANN401  whatever wraps it
     """Look through what uvicorn wraps round an application."""
     while not isinstance(app, Application):
         app = app.app

@@ -33,7 +33,7 @@ def replace(path: Path, pieces: Iterable[bytes], *, scratch: Path) -> None:
     # Not tempfile: its files are readable by nobody else, and web servers shall read these.
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
-        with open(descriptor, "wb") as file:
+        with os.fdopen(descriptor, "wb") as file:
             file.writelines(pieces)
         rename(temporary, path)
     except BaseException:

@@ -1,9 +1,9 @@
 """The eggs directory: a static index that anybody can serve, and beside it our own records.
 
-    index.html index.json (.gz)             the project list
-    numpy/index.html numpy/index.json (.gz) project pages, links relative to the folder
-    numpy/numpy-2.1.0-....whl (.metadata)   files, whole and verified
-    .eggproxy/                              records, partial downloads, scratch: never served
+index.html index.json (.gz)             the project list
+numpy/index.html numpy/index.json (.gz) project pages, links relative to the folder
+numpy/numpy-2.1.0-....whl (.metadata)   files, whole and verified
+.eggproxy/                              records, partial downloads, scratch: never served
 """
 
 import os
@@ -160,7 +160,7 @@ class EggsDirectory:
             return
         # Too large to be held at once: packed from what has just been written.
         atomic.replace(plain, pieces, scratch=self._scratch)
-        with open(plain, "rb") as whole:
+        with plain.open("rb") as whole:
             blocks = iter(lambda: whole.read(1 << 20), b"")
             target = self.page(project, form, packed=True)
             atomic.replace(target, _packed(blocks), scratch=self._scratch)

@@ -1,0 +1,81 @@
+"""A project's page in JSON (PEP 691)."""
+
+from typing import Any
+
+import msgspec
+
+from eggproxy.model import File, ProjectDetail, ProjectStatus
+from eggproxy.names import NormalizedName, normalize
+from eggproxy.parse import file_json, json_text
+from eggproxy.parse.api_version import api_version
+from eggproxy.parse.nonsense import Nonsense, quoted
+
+_KNOWN_OF_PAGE = frozenset({"meta", "name", "files", "versions", "project-status"})
+_KNOWN_OF_META = frozenset({"api-version", "project-status"})
+
+_Page = dict[str, msgspec.Raw]
+
+
+def project_detail(body: bytes, *, url: str, project: NormalizedName) -> ProjectDetail:
+    """Read a project's page; `url` is its own, for relative links.
+
+    Raises Nonsense for broken JSON, another project's page, files of which none is usable, or an
+    API version that is not ours.
+    """
+    with json_text.broken_is_nonsense():
+        page = json_text.top_level(body)
+        meta = json_text.meta(page)
+        version = api_version(meta.get("api-version"))
+        _check_name(page, project)
+        return ProjectDetail(
+            name=project,
+            files=_files(page, url),
+            api_version=version,
+            versions=_versions(page),
+            status=_status(page, meta),
+            meta={key: meta[key] for key in meta if key not in _KNOWN_OF_META},
+            extra={key: _read(page, key) for key in page if key not in _KNOWN_OF_PAGE},
+        )
+
+
+def _read(page: _Page, key: str) -> Any:  # noqa: ANN401 (it is upstream's, and can be anything)
+    return msgspec.json.decode(page[key]) if key in page else None
+
+
+def _check_name(page: _Page, project: NormalizedName) -> None:
+    name = _read(page, "name")
+    if isinstance(name, str) and normalize(name) != project:
+        raise Nonsense(f"sent the page of another project, {quoted(name)}")
+
+
+def _files(page: _Page, url: str) -> list[File]:
+    if "files" not in page:
+        raise Nonsense("sent JSON without files")
+    files: dict[str, File] = {}
+    empty = True
+    for file in file_json.files(page["files"], url):
+        empty = False
+        if file is not None:
+            files.setdefault(file.filename, file)
+    if not files and not empty:
+        raise Nonsense("sent a page with no usable file")
+    return list(files.values())
+
+
+def _versions(page: _Page) -> list[str] | None:
+    """Read `versions`: a set (PEP 700), in upstream's order."""
+    versions = _read(page, "versions")
+    if not isinstance(versions, list):
+        return None
+    return list(dict.fromkeys(version for version in versions if isinstance(version, str)))
+
+
+def _status(page: _Page, meta: dict[str, Any]) -> ProjectStatus | None:
+    """Read the status: PEP 792 has it at the top level in its text, in `meta` in its example."""
+    claim = _read(page, "project-status") or meta.get("project-status")
+    if isinstance(claim, str):
+        claim = {"status": claim, "reason": meta.get("project-status-reason")}
+    if not isinstance(claim, dict) or not isinstance(claim.get("status"), str):
+        return None
+    reason = claim.get("reason")
+    return ProjectStatus(status=claim["status"], reason=reason if isinstance(reason, str) else None)

@@ -1,0 +1,134 @@
+"""One revalidation of a page: ask upstream, read the answer, put all representations in place."""
+
+import hashlib
+import logging
+from collections.abc import Callable
+
+import msgspec
+
+from eggproxy import parse, render
+from eggproxy.errors import EggProxyError, NoSuchProjectError, UpstreamNonsenseError
+from eggproxy.model import ProjectDetail, ProjectList
+from eggproxy.names import NormalizedName
+from eggproxy.store import EggsDirectory, Record, Validators
+from eggproxy.upstream import Fetched, Missing, NotModified, Upstream, shown
+
+log = logging.getLogger("eggproxy")
+
+
+class Refresher:
+    """Brings pages from upstream into the store; whoever calls it holds the page's lock.
+
+    A name of None stands for the project list. `clock` gives seconds since the epoch.
+    """
+
+    def __init__(
+        self, store: EggsDirectory, upstream: Upstream, clock: Callable[[], float]
+    ) -> None:
+        self._store = store
+        self._upstream = upstream
+        self._clock = clock
+
+    def refresh(self, name: NormalizedName | None, record: Record | None) -> str:
+        """Ask upstream about a page of which `record` is known; say what came of it (RFC 9211).
+
+        Raises EggProxyError; the stored page is as it was then.
+        """
+        known = record.validators if record else Validators()
+        page = self._fetch(name, known)
+        if isinstance(page, NotModified):
+            self._store.touch(name, self._clock())
+            return "fwd=stale; fwd-status=304"
+        digest = hashlib.sha256(page.body).hexdigest()
+        if record is not None and digest == known.digest and page.url == record.url:
+            self._store.touch(name, self._clock())
+            return "fwd=stale; fwd-status=200"
+        try:
+            self._take(name, page, digest, record)
+        except parse.Nonsense as nonsense:
+            raise UpstreamNonsenseError(shown(page.url), nonsense.why) from None
+        except EggProxyError:
+            raise
+        except Exception as error:
+            # A page that our parser trips over must not take down what is stored.
+            log.exception("%s: cannot read upstream's page; please report it", name)
+            raise UpstreamNonsenseError(shown(page.url), "sent a page beyond reading") from error
+        return f"fwd={'uri-miss' if record is None else 'stale'}; fwd-status=200; stored"
+
+    def withdraw_metadata(self, project: NormalizedName, filename: str) -> None:
+        """No longer advertise a `.metadata` that upstream promised and does not have."""
+        record = self._store.record(project)
+        if record is None or record.detail is None or filename in record.withdrawn:
+            return
+        changed = msgspec.structs.replace(record, withdrawn=[*record.withdrawn, filename])
+        checked = self._store.checked(project) or self._clock()
+        self._put_project(project, changed, record.detail, checked)
+        log.warning("%s: upstream lacks the metadata it promises for %s", project, filename)
+
+    def _fetch(self, name: NormalizedName | None, known: Validators) -> Fetched | NotModified:
+        path = "" if name is None else f"{name}/"
+        try:
+            return self._upstream.page(path, etag=known.etag, last_modified=known.last_modified)
+        except Missing:
+            if name is not None:
+                raise NoSuchProjectError(name) from None
+            where = shown(self._upstream.index)
+            raise UpstreamNonsenseError(where, "has no project list at this address") from None
+
+    def _take(
+        self, name: NormalizedName | None, page: Fetched, digest: str, old: Record | None
+    ) -> None:
+        """Read a page that is new, and put it in place. Raises Nonsense."""
+        validators = Validators(etag=page.etag, last_modified=page.last_modified, digest=digest)
+        record = Record(url=page.url, validators=validators)
+        if name is None:
+            self._put_list(page, record)
+            return
+        detail = parse.project_detail(
+            page.body, content_type=page.content_type, url=page.url, project=name
+        )
+        if old is not None and old.detail is not None:
+            if old.detail.files and not detail.files:
+                had = len(old.detail.files)
+                raise parse.Nonsense(f"sent a page without files where {had} were known")
+            record = msgspec.structs.replace(record, withdrawn=old.withdrawn)
+        self._put_project(name, record, detail, self._clock())
+
+    def _put_project(
+        self, project: NormalizedName, record: Record, detail: ProjectDetail, checked: float
+    ) -> None:
+        record = msgspec.structs.replace(record, detail=detail)
+        kept = _promises_kept(detail, record.withdrawn)
+        self._store.write(
+            project,
+            {
+                "json": [render.project_detail_json(kept)],
+                "html": [render.project_detail_html(kept)],
+            },
+            record,
+            checked,
+        )
+
+    def _put_list(self, page: Fetched, record: Record) -> None:
+        def read() -> ProjectList:
+            return parse.project_list(page.body, content_type=page.content_type, url=page.url)
+
+        self._store.write(
+            None,
+            # Read twice, once for each form: a million names are not kept in memory.
+            {"json": render.project_list_json(read()), "html": render.project_list_html(read())},
+            record,
+            self._clock(),
+        )
+
+
+def _promises_kept(detail: ProjectDetail, withdrawn: list[str]) -> ProjectDetail:
+    """Leave out what upstream promises and does not have."""
+    if not withdrawn:
+        return detail
+    gone = set(withdrawn)
+    files = [
+        msgspec.structs.replace(file, core_metadata=None) if file.filename in gone else file
+        for file in detail.files
+    ]
+    return msgspec.structs.replace(detail, files=files)

@@ -1,0 +1,104 @@
+"""The WSGI front end by itself: loading it does nothing, and a prefix before it is no trouble."""
+
+import io
+import subprocess
+import sys
+import wsgiref.util
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from wsgiref.types import WSGIApplication
+from wsgiref.validate import validator
+
+import pytest
+from paste.deploy import loadapp
+
+from eggproxy import config
+from eggproxy.wsgi import make_application
+from tests.upstream import Upstream
+
+
+def call(
+    application: WSGIApplication, path: str, **environ: Any
+) -> tuple[str, dict[str, str], bytes]:
+    """Call an application as a server that is strict about PEP 3333 does."""
+    request: dict[str, Any] = {"PATH_INFO": path, "SCRIPT_NAME": "", "QUERY_STRING": "", **environ}
+    wsgiref.util.setup_testing_defaults(request)
+    request["wsgi.errors"] = io.StringIO()
+    started: list[Any] = []
+
+    def start_response(*arguments: Any) -> Any:
+        started[:] = arguments
+
+    blocks: Iterable[bytes] = validator(application)(request, start_response)
+    body = b"".join(blocks)
+    blocks.close()  # type: ignore[attr-defined]
+    return started[0], dict(started[1]), body
+
+
+@pytest.fixture
+def application(tmp_path: Path, upstream: Upstream) -> WSGIApplication:
+    """Give an application over an upstream with one file."""
+    upstream.add("foo", "foo-1.0.tar.gz", b"foo" * 100_000)
+    options = {"index": upstream.index_url, "eggs_directory": str(tmp_path / "eggs")}
+    return make_application(config.load(environ={}, options=options))
+
+
+def test_wsgi__follows_the_standard(application: WSGIApplication) -> None:
+    """wsgiref's validator finds no fault with page, file, range, redirect or error."""
+    for path in ("/pypi/foo/", "/pypi/foo/foo-1.0.tar.gz", "/pypi/foo", "/pypi/none/", "/x"):
+        for _ in range(2):
+            status, _headers, body = call(application, path)
+            assert status[:3] in {"200", "301", "404"}
+            assert body
+    file = "/pypi/foo/foo-1.0.tar.gz"
+    assert call(application, file, HTTP_RANGE="bytes=0-5")[2] == b"foofoo"
+    assert call(application, file, REQUEST_METHOD="HEAD")[2] == b""
+
+
+@pytest.mark.parametrize("prefix", ["/pypi", "/eggs", "/a/b"])
+def test_wsgi__mounted(application: WSGIApplication, prefix: str) -> None:
+    """Under a prefix that the server takes off, the index is at that prefix itself."""
+    assert call(application, "/foo/", SCRIPT_NAME=prefix)[0] == "200 OK"
+    status, headers, _body = call(application, "/foo", SCRIPT_NAME=prefix)
+    assert (status[:3], headers["Location"]) == ("301", f"{prefix}/foo/")
+    assert call(application, "", SCRIPT_NAME=prefix)[1]["Location"] == f"{prefix}/"
+
+
+def test_wsgi__reason_phrase(application: WSGIApplication) -> None:
+    """The reason phrase of an error is its sentence: it is all that many clients show."""
+    assert call(application, "/pypi/none/")[0] == "404 The index has no project none"
+
+
+def test_wsgi__hidden_slash(application: WSGIApplication, upstream: Upstream) -> None:
+    """A slash hidden in an escape is refused, though the server has decoded it."""
+    path = {"REQUEST_URI": "/pypi/foo%2Ffoo-1.0.tar.gz"}
+    assert call(application, "/pypi/foo/foo-1.0.tar.gz", **path)[0].startswith("400")
+    assert upstream.requests == []
+
+
+def test_wsgi__loading_does_nothing(tmp_path: Path) -> None:
+    """Importing the application reads no configuration and makes nothing."""
+    code = "import eggproxy.wsgi; assert callable(eggproxy.wsgi.application)"
+    broken = tmp_path / "broken.conf"
+    broken.write_text("no configuration at all [")
+    subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        cwd=tmp_path,
+        env={"EGGPROXY_CONFIG": str(broken), "HOME": str(tmp_path)},
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["broken.conf"]
+
+
+def test_paste(tmp_path: Path, upstream: Upstream) -> None:
+    """Paste makes the application from its own configuration, under any prefix."""
+    upstream.add("foo", "foo-1.0.tar.gz", b"foo")
+    paste = tmp_path / "paste.ini"
+    paste.write_text(
+        "[app:main]\nuse = egg:eggproxy\n"
+        f"eggs_directory = {tmp_path / 'eggs'}\nindex = {upstream.index_url}\n"
+    )
+    application = loadapp(f"config:{paste}")
+    assert call(application, "/foo/", SCRIPT_NAME="/pypi")[0] == "200 OK"
+    assert (tmp_path / "eggs" / "foo" / "index.html").exists()
