@@ -8,6 +8,7 @@ from pathlib import Path
 from bench.client import HTML, get, load, stop_reading
 from bench.content import file_entry, write_noise, write_pages
 from bench.lab import Lab, Site, median
+from bench.programs import free_port
 from bench.report import Row
 
 SIZE = 100_000_000
@@ -17,16 +18,15 @@ RATE = 50e6
 STOPPED = 100
 
 
-def write_big(root: Path, count: int) -> list[str]:
-    """Write a project `big` with so many files of 100 MB, and give their names."""
+def write_big(root: Path, count: int, base: str) -> list[str]:
+    """Write a project `big` with so many files of 100 MB below a URL, and give their names."""
     names = [f"big-{number}.0.tar.gz" for number in range(count)]
     first = root / "files" / names[0]
     write_noise(first, SIZE)
     for name in names[1:]:
         (root / "files" / name).hardlink_to(first)
     entry = file_entry(first, "")
-    # Relative, so that they lead through whatever link the page came.
-    files = [entry | {"filename": name, "url": f"../../files/{name}"} for name in names]
+    files = [entry | {"filename": name, "url": f"{base}{name}"} for name in names]
     write_pages(root / "simple" / "big", "big", files, [f"{n}.0" for n in range(count)])
     return names
 
@@ -34,7 +34,7 @@ def write_big(root: Path, count: int) -> list[str]:
 def stored(lab: Lab) -> Iterator[Row]:
     """Measure megabytes a second of a stored file, beside nginx."""
     root, eggs = lab.folder("upstream"), lab.folder("eggs")
-    (name,) = write_big(root, 1)
+    (name,) = write_big(root, 1, "../../files/")
     with (
         lab.upstream(root) as upstream,
         lab.proxy(upstream.url, eggs, "stored file") as proxy,
@@ -63,18 +63,18 @@ def _compare(lab: Lab, path: str, proxy: Site, nginx: Site, connections: int) ->
 
 def cold(lab: Lab) -> Iterator[Row]:
     """Measure a file that is not stored yet, over a link of 50 MB/s, beside the link itself."""
-    root = lab.folder("upstream")
-    names = iter(write_big(root, lab.rounds + 1))
+    root, port = lab.folder("upstream"), free_port()
+    base = f"http://127.0.0.1:{port}/files/"
+    names = iter(write_big(root, 2 * lab.rounds, base))
     with (
         lab.upstream(root) as upstream,
-        lab.link(upstream, 0.0, RATE) as link,
+        lab.link(upstream, port, 0.0, RATE) as link,
         lab.proxy(link.url, lab.folder("eggs"), "cold file") as proxy,
     ):
-        direct = link.url.replace("/simple/", "/files/") + next(names)
         get(proxy.url + "big/", HTML)
         ours, theirs = lab.by_turns(
             lambda: get(f"{proxy.url}big/{next(names)}", keep=False),
-            lambda: get(direct, keep=False),
+            lambda: get(base + next(names), keep=False),
         )
     firsts = [median([each.first * 1000 for each in side]) for side in (ours, theirs)]
     totals = [median([each.total for each in side]) for side in (ours, theirs)]
@@ -99,7 +99,7 @@ def cold(lab: Lab) -> Iterator[Row]:
 def stopped(lab: Lab) -> Iterator[Row]:
     """Measure what 100 clients that stop reading do to memory and to others."""
     root, eggs = lab.folder("upstream"), lab.folder("eggs")
-    (name,) = write_big(root, 1)
+    (name,) = write_big(root, 1, "../../files/")
     with (
         lab.upstream(root) as upstream,
         lab.proxy(upstream.url, eggs, "stopped readers") as proxy,

@@ -10,6 +10,7 @@ from pathlib import Path
 from bench.environment import clean_environment
 from bench.lab import Lab, Site, median
 from bench.packages import REQUIREMENTS, copy_packages, tools, write_index
+from bench.programs import free_port
 from bench.report import Row
 
 ROUND_TRIP, RATE = 0.05, 50e6
@@ -23,7 +24,7 @@ CLIENT_FOLDER = MEMORY if os.access(MEMORY, os.W_OK) else None
 def warm(lab: Lab) -> Iterator[Row]:
     """Measure installs through the proxy with all stored, beside nginx with the same files."""
     root, eggs = lab.folder("upstream"), lab.folder("eggs")
-    count = write_index(copy_packages(lab.results), root)
+    count = write_index(copy_packages(lab.results), root, "../../files/")
     with (
         lab.upstream(root) as upstream,
         lab.proxy(upstream.url, eggs, "warm installs") as proxy,
@@ -37,9 +38,11 @@ def warm(lab: Lab) -> Iterator[Row]:
 
 def cold(lab: Lab) -> Iterator[Row]:
     """Measure installs through an empty proxy over a slow link, beside the link itself."""
-    root = lab.folder("upstream")
-    count = write_index(copy_packages(lab.results), root)
-    with lab.upstream(root) as upstream, lab.link(upstream, ROUND_TRIP, RATE) as link:
+    root, port = lab.folder("upstream"), free_port()
+    # Absolute, as the public index has them, and through the link.
+    base = f"http://127.0.0.1:{port}/files/"
+    count = write_index(copy_packages(lab.results), root, base)
+    with lab.upstream(root) as upstream, lab.link(upstream, port, ROUND_TRIP, RATE) as link:
         for client, install in _clients(lab.results).items():
             install(link.url)
             pair = lab.by_turns(

@@ -45,9 +45,9 @@ class Lab:
         return path
 
     @contextmanager
-    def upstream(self, root: Path, *, port: int = 0, html: bool = False) -> Iterator[Site]:
+    def upstream(self, root: Path, *, html: bool = False) -> Iterator[Site]:
         """Serve `simple` and `files` of a folder as an index, in JSON or in HTML only."""
-        port = port or free_port()
+        port = free_port()
         if html and not (root / "html").exists():
             (root / "html").symlink_to("simple")
         with start_nginx(root, port, self.work) as program:
@@ -55,9 +55,9 @@ class Lab:
             yield Site(program, f"http://127.0.0.1:{port}/{'html' if html else 'simple'}/")
 
     @contextmanager
-    def link(self, site: Site, round_trip: float, rate: float) -> Iterator[Site]:
+    def link(self, site: Site, port: int, round_trip: float, rate: float) -> Iterator[Site]:
         """Put a link before a server: round trip in seconds, rate in bytes a second."""
-        port, target = free_port(), int(site.url.split(":")[2].split("/")[0])
+        target = int(site.url.split(":")[2].split("/")[0])
         url = site.url.replace(f":{target}/", f":{port}/")
         with start_link(port, target, round_trip, rate, self.work) as program:
             program.wait_until_listening(port)

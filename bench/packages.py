@@ -85,15 +85,15 @@ def _from_anchor(link: Tag) -> Entry:
     return {key: value for key, value in entry.items() if value is not None}
 
 
-def write_index(folder: Path, root: Path) -> int:
-    """Write the copied packages as an index with relative links; how many there are."""
+def write_index(folder: Path, root: Path, base: str) -> int:
+    """Write the copied packages as an index with its files below a URL; how many there are."""
     (root / "files").symlink_to(folder / "files")
     copied = {path.name: path for path in (folder / "files").glob("*.whl")}
     pages = list((folder / "pages").glob("*.json"))
     for page in pages:
         entries: list[Entry] = json.loads(page.read_text())
         for entry in entries:
-            entry["url"] = f"../../files/{entry['filename']}"
+            entry["url"] = base + entry["filename"]
             if entry["filename"] in copied:
                 entry.update(file_entry(copied[entry["filename"]], entry["url"]))
         write_pages(root / "simple" / page.stem, page.stem, entries, [])

@@ -7,23 +7,25 @@ from http import HTTPStatus
 from bench.client import GZIP, JSON, get, load
 from bench.content import synthetic_files, write_pages
 from bench.lab import Lab, Site, median
-from bench.programs import free_port
 from bench.report import Row
 
 # So many files make a JSON page of about 10 KB here, as the real boto3 makes one of 2 MB.
 SMALL, BOTO3 = 28, 4300
+FILES = "https://files.example/"
+"""Where the files of these pages would be; nobody asks for them."""
+
 COLD = 7
 """Cold pages to take the median of."""
 
 
 def stored(lab: Lab) -> Iterator[Row]:
     """Measure requests a second for stored pages, beside nginx with the same files."""
-    root, eggs, port = lab.folder("upstream"), lab.folder("eggs"), free_port()
+    root, eggs = lab.folder("upstream"), lab.folder("eggs")
     for project, count in (("small", SMALL), ("boto3", BOTO3)):
-        files = synthetic_files(project, count, f"http://127.0.0.1:{port}/files/")
+        files = synthetic_files(project, count, FILES)
         write_pages(root / "simple" / project, project, files, [])
     with (
-        lab.upstream(root, port=port) as upstream,
+        lab.upstream(root) as upstream,
         lab.proxy(upstream.url, eggs, "stored pages") as proxy,
         lab.reference(eggs) as nginx,
     ):
@@ -72,14 +74,14 @@ def _validator(site: Site, page: str, headers: dict[str, str], *, wanted: bool) 
 
 def cold(lab: Lab) -> Iterator[Row]:
     """Measure the server's own CPU for a page of 4,300 files that it has not yet."""
-    root, port = lab.folder("upstream"), free_port()
+    root = lab.folder("upstream")
     for number in range(COLD + 1):
         name = f"boto3-{number}"
-        files = synthetic_files(name, BOTO3, f"http://127.0.0.1:{port}/files/")
+        files = synthetic_files(name, BOTO3, FILES)
         write_pages(root / "simple" / name, name, files, [])
     for form, target in (("JSON", 40), ("HTML", 80)):
         with (
-            lab.upstream(root, port=port, html=form == "HTML") as upstream,
+            lab.upstream(root, html=form == "HTML") as upstream,
             lab.proxy(upstream.url, lab.folder("eggs"), f"cold pages from {form}") as proxy,
         ):
             # The first one pays for what is loaded and opened once.

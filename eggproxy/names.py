@@ -34,6 +34,9 @@ def is_project_name(name: str) -> bool:
 
 def normalize(name: str) -> NormalizedName:
     """Normalize a project's name (PEP 503): `Zope.Interface` is `zope-interface`."""
+    if name.islower() and not ("_" in name or "." in name or "--" in name):
+        # As most names are already; a list has a million.
+        return NormalizedName(name)
     return NormalizedName(_SEPARATORS.sub("-", name).lower())
 
 

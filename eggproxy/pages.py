@@ -82,7 +82,7 @@ class Pages:
             # Nobody waits 40 MB long for names that were right half an hour ago.
             return self._state(checked, "hit; detail=revalidating")
         try:
-            outcome = self._wait(flight, stored=checked is not None)
+            outcome = self._wait(name, flight, stored=checked is not None)
         except EggProxyError as failure:
             return self._stale(checked, failure)
         how = f"{outcome}; collapsed" if joined else outcome
@@ -139,14 +139,15 @@ class Pages:
         if missing is not None:
             raise missing
 
-    def _wait(self, flight: Future[str], *, stored: bool) -> str:
+    def _wait(self, name: Name, flight: Future[str], *, stored: bool) -> str:
         """Wait for a refresh: with a stored page no longer than the timeout in all."""
         try:
             return flight.result(self._upstream.timeout if stored else None)
         except TimeoutError:
-            # The refresh goes on; whoever comes later has its result.
-            where = shown(self._upstream.index)
-            raise UpstreamUnavailableError(where, "does not answer in time") from None
+            # The refresh goes on; whoever comes later has its result, or does not wait as long.
+            error = UpstreamUnavailableError(shown(self._upstream.index), "does not answer in time")
+            self._failed.put(name, error)
+            raise error from None
 
     def _refresh(self, name: Name, since: float) -> str:
         """Ask upstream, under the page's lock, unless somebody else has done so `since`."""

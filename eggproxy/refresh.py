@@ -8,7 +8,7 @@ import msgspec
 
 from eggproxy import parse, render
 from eggproxy.errors import EggProxyError, NoSuchProjectError, UpstreamNonsenseError
-from eggproxy.model import ProjectDetail, ProjectList
+from eggproxy.model import ProjectDetail
 from eggproxy.names import NormalizedName
 from eggproxy.store import EggsDirectory, Record, Validators
 from eggproxy.upstream import Fetched, Missing, NotModified, Upstream, shown
@@ -102,24 +102,16 @@ class Refresher:
         self._store.write(
             project,
             {
-                "json": [render.project_detail_json(kept)],
-                "html": [render.project_detail_html(kept)],
+                "json": render.project_detail_json(kept),
+                "html": render.project_detail_html(kept),
             },
             record,
             checked,
         )
 
     def _put_list(self, page: Fetched, record: Record) -> None:
-        def read() -> ProjectList:
-            return parse.project_list(page.body, content_type=page.content_type, url=page.url)
-
-        self._store.write(
-            None,
-            # Read twice, once for each form: a million names are not kept in memory.
-            {"json": render.project_list_json(read()), "html": render.project_list_html(read())},
-            record,
-            self._clock(),
-        )
+        projects = parse.project_list(page.body, content_type=page.content_type, url=page.url)
+        self._store.write_list(render.project_list(projects), record, self._clock())
 
 
 def _promises_kept(detail: ProjectDetail, withdrawn: list[str]) -> ProjectDetail:

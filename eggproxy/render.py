@@ -15,6 +15,7 @@ import msgspec
 
 from eggproxy.model import API_VERSION, File, ListedProject, ProjectDetail, ProjectList
 from eggproxy.names import normalize
+from eggproxy.negotiation import Form
 
 # Strongest first; these are what pip takes in a fragment.
 _FRAGMENT_DIGESTS = ("sha256", "sha512", "sha384", "sha224", "sha1", "md5")
@@ -49,7 +50,7 @@ def project_detail_json(detail: ProjectDetail) -> bytes:
     page: dict[str, Any] = {
         "meta": {**detail.meta, "api-version": _version(claimed_version(detail))},
         "name": detail.name,
-        "files": [_file_json(file) for file in detail.files],
+        "files": _files_json(detail.files),
     }
     if detail.versions is not None:
         page["versions"] = detail.versions
@@ -58,22 +59,40 @@ def project_detail_json(detail: ProjectDetail) -> bytes:
     return _encode({**detail.extra, **page})
 
 
-def _file_json(file: File) -> File | dict[str, Any]:
-    here = File(
-        filename=file.filename,
-        url=link(file.filename),
-        hashes=file.hashes,
-        requires_python=file.requires_python,
-        core_metadata=file.core_metadata,
-        gpg_sig=file.gpg_sig,
-        yanked=file.yanked,
-        size=file.size,
-        upload_time=file.upload_time,
-        provenance=file.provenance,
-    )
-    if not file.extra:
-        return here
-    return {**file.extra, **msgspec.to_builtins(here)}
+class _ListedFile(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, rename="kebab"):
+    """A file as the page has it; its fields are those of `File`, made by position for speed."""
+
+    filename: str
+    url: str
+    hashes: dict[str, str]
+    requires_python: str | None = None
+    core_metadata: bool | dict[str, str] | None = None
+    gpg_sig: bool | None = None
+    yanked: bool | str = False
+    size: int | None = None
+    upload_time: str | None = None
+    provenance: str | None = None
+
+
+def _files_json(files: list[File]) -> list[Any]:
+    plain = _all_plain(files)
+    page: list[Any] = []
+    for file in files:
+        name = file.filename
+        here = _ListedFile(
+            name,
+            name if plain else link(name),
+            file.hashes,
+            file.requires_python,
+            file.core_metadata,
+            file.gpg_sig,
+            file.yanked,
+            file.size,
+            file.upload_time,
+            file.provenance,
+        )
+        page.append({**file.extra, **msgspec.to_builtins(here)} if file.extra else here)
+    return page
 
 
 def project_detail_html(detail: ProjectDetail) -> bytes:
@@ -87,8 +106,9 @@ def project_detail_html(detail: ProjectDetail) -> bytes:
     return "".join((head, *_anchors(detail.files), _FOOT)).encode()
 
 
-def _anchors(files: Iterable[File]) -> Iterator[str]:
+def _anchors(files: list[File]) -> Iterator[str]:
     """Write the links; the text of each MUST be its filename (PEP 503)."""
+    plain = _all_plain(files)
     requires: dict[str | None, str] = {None: ""}
     for file in files:
         name = file.filename
@@ -96,15 +116,24 @@ def _anchors(files: Iterable[File]) -> Iterator[str]:
         if attributes is None:
             attributes = f' data-requires-python="{_escape(file.requires_python or "")}"'
             requires[file.requires_python] = attributes
-        if file.core_metadata:
-            value = "true" if file.core_metadata is True else _digest(file.core_metadata) or "true"
+        metadata = file.core_metadata
+        if metadata:
+            value = "true" if metadata is True else _digest(metadata) or "true"
             # PEP 714: the old name MAY accompany the new one, and MUST then match.
             attributes += f' data-core-metadata="{value}" data-dist-info-metadata="{value}"'
         if file.yanked or file.gpg_sig is not None or file.provenance is not None:
             attributes += _rare_attributes(file)
-        href = name if _is_plain_link(name) else _escape(link(name))
-        text = name if href is name else _escape(name)
-        yield f'<a href="{href}{_fragment(file)}"{attributes}>{text}</a><br>\n'
+        fragment = f"#{digest}" if (digest := _digest(file.hashes)) else _egg(file)
+        if plain:
+            yield f'<a href="{name}{fragment}"{attributes}>{name}</a><br>\n'
+        else:
+            href, text = _escape(link(name)), _escape(name)
+            yield f'<a href="{href}{fragment}"{attributes}>{text}</a><br>\n'
+
+
+def _all_plain(files: list[File]) -> bool:
+    """Say whether all filenames are the same quoted, escaped and as they stand."""
+    return bool(_is_plain_link("".join([file.filename for file in files])))
 
 
 def _rare_attributes(file: File) -> str:
@@ -119,41 +148,42 @@ def _rare_attributes(file: File) -> str:
     return attributes
 
 
-def _fragment(file: File) -> str:
-    digest = _digest(file.hashes)
-    if digest:
-        return f"#{digest}"
+def _egg(file: File) -> str:
     return "" if file.egg_fragment is None else f"#egg={_escape(quote(file.egg_fragment))}"
 
 
 def _digest(hashes: dict[str, str]) -> str:
     """Write the strongest digest as `name=hex`; "" if there is none."""
+    digest = hashes.get("sha256")
+    if digest and digest.isalnum():
+        return f"sha256={digest}"
     for name in _FRAGMENT_DIGESTS:
         if digest := hashes.get(name):
-            return f"{name}={digest if digest.isalnum() else _escape(digest)}"
+            return f"{name}={_escape(digest)}"
     return ""
 
 
-def project_list_html(projects: ProjectList) -> Iterator[bytes]:
-    """Render the project list as HTML, in pieces: there can be a million names."""
-    yield _head("Simple index", projects.api_version).encode()
-    for batch in _batches(projects.projects):
-        yield "".join(
-            f'<a href="{normalize(project.name)}/">{project.name}</a><br>\n' for project in batch
-        ).encode()
-    yield _FOOT.encode()
-
-
-def project_list_json(projects: ProjectList) -> Iterator[bytes]:
-    """Render the project list as JSON (PEP 691), in pieces."""
-    version = _version(min(projects.api_version, API_VERSION))
-    yield b'{"meta":' + _encode({**projects.meta, "api-version": version}) + b',"projects":['
+def project_list(projects: ProjectList) -> Iterator[dict[Form, bytes]]:
+    """Render the project list in pieces of each form: there can be a million names."""
+    version = min(projects.api_version, API_VERSION)
+    meta = _encode({**projects.meta, "api-version": _version(version)})
+    yield {
+        "html": _head("Simple index", version).encode(),
+        "json": b'{"meta":' + meta + b',"projects":[',
+    }
     comma = b""
     for batch in _batches(projects.projects):
-        # Each batch is a JSON array; without its brackets it is a run of that array's items.
-        yield comma + _encode([_listed_json(project) for project in batch])[1:-1]
+        # A batch is a JSON array; without its brackets it is a run of the whole array's items.
+        items = _encode([_listed_json(project) for project in batch])[1:-1]
+        yield {"html": _project_links(batch), "json": comma + items}
         comma = b","
-    yield b"]}"
+    yield {"html": _FOOT.encode(), "json": b"]}"}
+
+
+def _project_links(batch: list[ListedProject]) -> bytes:
+    """Write links to projects; what is a project's name needs no escaping."""
+    lines = (f'<a href="{normalize(project.name)}/">{project.name}</a><br>\n' for project in batch)
+    return "".join(lines).encode()
 
 
 def _listed_json(project: ListedProject) -> ListedProject | dict[str, Any]:

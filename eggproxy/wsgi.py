@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 _BLOCK = 256 * 1024
 _POLL = 0.002
-# The server around has decoded the path, and with it the trap.
-_HIDDEN = re.compile(r"%(?:2f|5c|00)", re.IGNORECASE)
+# The server around has decoded the path, and with it the trap: %2f, %5c, %00, or a broken escape.
+_TRAP = re.compile(r"%(?:2f|5c|00|(?![0-9a-f]{2}))", re.IGNORECASE)
 
 
 def make_application(configuration: Configuration) -> "WSGIApplication":
@@ -58,9 +58,9 @@ class _Application:
     ) -> Iterable[bytes]:
         began = time.monotonic()
         request = _request(environ)
-        hidden = _HIDDEN.search((environ.get("REQUEST_URI") or environ.get("RAW_URI") or "")[:2048])
-        if hidden:
-            why = "the address hides a slash or a NUL in a % escape"
+        written = environ.get("REQUEST_URI") or environ.get("RAW_URI") or ""
+        if _TRAP.search(written.partition("?")[0]):
+            why = "the address holds a broken % escape, or hides a slash or a NUL in one"
             response = of_error(BadRequestError(why), request)
         else:
             response = self._front.respond(request)

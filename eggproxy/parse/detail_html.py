@@ -1,6 +1,6 @@
 """A project's page in HTML (PEP 503), of any age."""
 
-from eggproxy.model import File, ProjectDetail, ProjectStatus
+from eggproxy.model import ProjectDetail, ProjectStatus
 from eggproxy.names import NormalizedName
 from eggproxy.parse import html_text, links
 from eggproxy.parse.api_version import api_version
@@ -19,19 +19,10 @@ def project_detail(
     html_text.check(body)
     page = html_text.read(body.decode(charset, "replace"))
     version = api_version(page.metas.get("pypi:repository-version"))
-    files = _files(page, html_text.base(page, url))
+    files = links.files(page.links, html_text.base(page, url))
     if not files and (page.is_for_people or not all(map(links.is_about_project, page.links))):
         raise Nonsense("sent a page with no usable link")
     return ProjectDetail(name=project, files=files, api_version=version, status=_status(page))
-
-
-def _files(page: Page, base: str) -> list[File]:
-    files: dict[str, File] = {}
-    for link in page.links:
-        file = links.file(link, base)
-        if file is not None:
-            files.setdefault(file.filename, file)
-    return list(files.values())
 
 
 def _status(page: Page) -> ProjectStatus | None:

@@ -1,22 +1,18 @@
-"""The files of a project's page in JSON: exactly as they are, or else as they were meant.
+"""The files of a project's page in JSON: exactly as they are, or else as they were meant."""
 
-Thousands of files are looked at in bulk, a column at a time: only if a whole column is not as
-usual is there a look at each.
-"""
-
-import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
 
 from eggproxy.model import File
 from eggproxy.names import is_filename
-from eggproxy.parse import values
+from eggproxy.parse.columns import Metadata, lower_case, mended, usual
 from eggproxy.parse.nonsense import Nonsense
-from eggproxy.parse.urls import USUAL_URL, absolute, fragment_facts
+from eggproxy.parse.upload_time import USUAL_UPLOAD_TIME, upload_time
+from eggproxy.parse.urls import USUAL_FILENAME, USUAL_URL, absolute, fragment_facts
 
-_Metadata = bool | dict[str, str] | None
+_Extra = dict[str, Any] | None
 
 
 class Entry(msgspec.Struct, kw_only=True, gc=False, rename="kebab"):
@@ -26,10 +22,10 @@ class Entry(msgspec.Struct, kw_only=True, gc=False, rename="kebab"):
     url: str
     hashes: dict[str, str] | None = None
     requires_python: str | None = None
-    core_metadata: _Metadata = None
+    core_metadata: Metadata = None
     # What core-metadata was called before PEP 714: by PEP 658, and by the public index.
-    dist_info_metadata: _Metadata = None
-    data_dist_info_metadata: _Metadata = None
+    dist_info_metadata: Metadata = None
+    data_dist_info_metadata: Metadata = None
     gpg_sig: bool | None = None
     yanked: bool | str | None = None
     size: Annotated[int, msgspec.Meta(ge=0)] | None = None
@@ -44,25 +40,127 @@ class _OnlyKnown(Entry, forbid_unknown_fields=True):
 _TYPES: dict[str, Any] = {field.encode_name: field.type for field in msgspec.structs.fields(Entry)}
 _decode_usual = msgspec.json.Decoder(list[_OnlyKnown]).decode
 
-_USUAL_URLS = re.compile(rf"(?:{USUAL_URL}\n)*+")
+_USUAL_URL = usual(USUAL_URL)
+_USUAL_FILENAME = usual(USUAL_FILENAME)
+_USUAL_UPLOAD_TIME = usual(USUAL_UPLOAD_TIME)
 
 
-def files(array: msgspec.Raw, url: str) -> list[File | None]:
-    """Read the files of a page, None for each that cannot be used; `url` is the page's.
+def files(array: msgspec.Raw, page_url: str) -> list[File | None]:
+    """Read the files of a page, None for each that cannot be used.
 
     Raises Nonsense if it is no array, msgspec.DecodeError or UnicodeDecodeError for broken JSON.
     """
     try:
-        entries = _decode_usual(array)
+        entries: Sequence[Entry] = _decode_usual(array)
     except msgspec.ValidationError:
-        items = msgspec.json.decode(array)
-        if not isinstance(items, list):
-            raise Nonsense("sent JSON without files") from None
-        return [_unusual(item, url) for item in items]
-    if _need_no_repair(entries):
-        return [_as_it_is(entry, None) for entry in entries]
-    return [_repaired(entry, None, url) for entry in entries]
+        return _unusual(array, page_url)
+    return _files(entries, [None] * len(entries), page_url)
 
 
-def _need_no_repair(entries: list[_OnlyKnown]) -> bool:
-    pass
+def _files(entries: Sequence[Entry], extras: Sequence[_Extra], page_url: str) -> list[File | None]:
+    def resolved(reference: str) -> str | None:
+        address = absolute(page_url, reference)
+        return address.url if address else None
+
+    said = [entry.url for entry in entries]
+    urls = mended(said, _USUAL_URL, resolved)
+    columns = zip(
+        entries,
+        extras,
+        mended([entry.filename for entry in entries], _USUAL_FILENAME, _filename),
+        urls,
+        _hashes(entries) if urls is said else _hashes_and_fragments(entries),
+        _core_metadata(entries),
+        mended([entry.upload_time for entry in entries], _USUAL_UPLOAD_TIME, upload_time),
+        mended([entry.provenance for entry in entries], _USUAL_URL, resolved),
+        strict=True,
+    )
+    return [
+        None
+        if filename is None or url is None
+        else File(
+            filename=filename,
+            url=url,
+            hashes=hashes,
+            requires_python=entry.requires_python or None,
+            core_metadata=core_metadata,
+            gpg_sig=entry.gpg_sig,
+            # PEP 592, PEP 691: yanked is what has a truthy value.
+            yanked=entry.yanked or False,
+            size=entry.size,
+            upload_time=time,
+            provenance=provenance,
+            extra=extra,
+        )
+        for entry, extra, filename, url, hashes, core_metadata, time, provenance in columns
+    ]
+
+
+def _filename(name: str) -> str | None:
+    return name if is_filename(name) else None
+
+
+def _hashes(entries: Sequence[Entry]) -> list[dict[str, str]]:
+    column = lower_case([entry.hashes for entry in entries])
+    return [digests if isinstance(digests, dict) else {} for digests in column]
+
+
+def _hashes_and_fragments(entries: Sequence[Entry]) -> list[dict[str, str]]:
+    """Give the digests, and those of fragments, as HTML has them, where there are none."""
+    return [
+        fragment_facts(entry.url.partition("#")[2]).hashes | digests
+        for entry, digests in zip(entries, _hashes(entries), strict=True)
+    ]
+
+
+def _core_metadata(entries: Sequence[Entry]) -> Sequence[Metadata]:
+    """Give what is said of metadata; an older name counts only without the new one (PEP 714)."""
+    claims = lower_case(
+        [
+            entry.core_metadata
+            if entry.core_metadata is not None
+            else entry.data_dist_info_metadata
+            if entry.dist_info_metadata is None
+            else entry.dist_info_metadata
+            for entry in entries
+        ]
+    )
+    # No digests: there is metadata all the same.
+    return [True if claim == {} else claim for claim in claims] if {} in claims else claims
+
+
+def _unusual(array: msgspec.Raw, page_url: str) -> list[File | None]:
+    """Read files with unknown keys, or with values that are not of their type."""
+    items = msgspec.json.decode(array)
+    if not isinstance(items, list):
+        raise Nonsense("sent JSON without files")
+    entries = [_entry(item) for item in items]
+    found = [entry for entry in entries if entry is not None]
+    extras = [
+        {key: item[key] for key in item if key not in _TYPES} or None
+        for item, entry in zip(items, entries, strict=True)
+        if entry is not None
+    ]
+    return [*_files(found, extras, page_url), *([None] * (len(items) - len(found)))]
+
+
+def _entry(item: Any) -> Entry | None:  # noqa: ANN401 (it is upstream's, and can be anything)
+    if not isinstance(item, dict):
+        return None
+    try:
+        return msgspec.convert(item, Entry)
+    except msgspec.ValidationError:
+        usable = {key: _usable(item[key], _TYPES[key]) for key in _TYPES if key in item}
+    if usable.get("filename") is None or usable.get("url") is None:
+        return None
+    return msgspec.convert(usable, Entry)
+
+
+def _usable(value: Any, kind: Any) -> Any:  # noqa: ANN401 (it is upstream's, and can be anything)
+    """Give a value if it is of its type, or as much of its digests as is; else None."""
+    if isinstance(value, dict):
+        value = {key: digest for key, digest in value.items() if isinstance(digest, str)} or None
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        return None

@@ -1,14 +1,20 @@
-"""One link of an HTML page: whether it is a file, and what the page says of it."""
+"""The links of an HTML page: which of them are files, and what the page says of those."""
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from eggproxy.model import File
 from eggproxy.names import is_filename
-from eggproxy.parse import values
 from eggproxy.parse.page import Link
-from eggproxy.parse.urls import absolute, fragment_facts, last_component
+from eggproxy.parse.upload_time import upload_time
+from eggproxy.parse.urls import (
+    USUAL_FILENAME,
+    USUAL_FOLDER,
+    absolute,
+    fragment_facts,
+    last_component,
+)
 
 _ENDINGS = (
     *(".whl", ".egg", ".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tar.xz", ".tar.z"),
@@ -27,25 +33,81 @@ _SIZE = re.compile(r"[0-9]{1,18}")
 # What setuptools once looked for files on: pages, as a rule.
 _RELS_OF_PAGES = frozenset({"homepage", "download"})
 
+_USUAL_TARGET = re.compile(
+    rf"^({USUAL_FOLDER}({USUAL_FILENAME}))#(sha256|md5)=([0-9a-f]++)$", re.MULTILINE
+)
 
-def file(link: Link, base: str) -> File | None:
-    """Read a link as a file; None if it is something else. `base` is what it is relative to."""
+
+# Where a link to a file leads, as far as its address says: filename, URL, digests, egg.
+_Target = tuple[str, str, dict[str, str], str | None]
+
+
+class _Said(NamedTuple):
+    """What attributes say of a file."""
+
+    requires_python: str | None
+    core_metadata: bool | dict[str, str] | None
+    gpg_sig: bool | None
+    yanked: bool | str
+    size: int | None
+    upload_time: str | None
+    provenance: str | None
+
+
+def files(links: Sequence[Link], base: str) -> list[File]:
+    """Read those links that are files, relative to `base`; of two of one name, the first."""
+    found: dict[str, File] = {}
+    said: dict[int, _Said] = {}
+    for link, target in zip(links, _targets(links, base), strict=True):
+        if target is None or target[0] in found:
+            continue
+        filename, url, hashes, egg = target
+        # Many links of a page share the attributes, the very same object.
+        about = said.get(id(link.attributes))
+        if about is None:
+            about = said[id(link.attributes)] = _said(link.attributes, base)
+        found[filename] = File(
+            filename=filename,
+            url=url,
+            hashes=hashes,
+            requires_python=about.requires_python,
+            core_metadata=about.core_metadata,
+            gpg_sig=about.gpg_sig,
+            yanked=about.yanked,
+            size=about.size,
+            upload_time=about.upload_time,
+            provenance=about.provenance,
+            egg_fragment=egg,
+        )
+    return list(found.values())
+
+
+def is_about_project(link: Link) -> bool:
+    """Say whether a link leads to one of the pages that old indexes named beside the files."""
+    return not _RELS_OF_PAGES.isdisjoint(link.attributes.get("rel", "").lower().split())
+
+
+def _targets(links: Sequence[Link], base: str) -> list[_Target | None]:
+    """Find out where links lead; None for those that are no files."""
+    text = "\n".join([link.href for link in links])
+    usual = _USUAL_TARGET.findall(text)
+    if len(usual) == len(links) == text.count("\n") + 1:
+        # All match, a line each. It says the same as `_target`, and takes a tenth of its time.
+        return [
+            (filename, url, {algorithm: digest}, None) for url, filename, algorithm, digest in usual
+        ]
+    return [_target(link, base) for link in links]
+
+
+def _target(link: Link, base: str) -> _Target | None:
     address = absolute(base, link.href)
     if address is None:
         return None
     filename = last_component(address.url)
     hashes, egg = fragment_facts(address.fragment)
-    if not is_filename(filename) or not (hashes or _looks_like_file(link, filename)):
-        return None
-    if _OF_FILES.isdisjoint(link.attributes):
-        return File(filename=filename, url=address.url, hashes=hashes, egg_fragment=egg)
-    return File(
-        filename=filename,
-        url=address.url,
-        hashes=hashes,
-        egg_fragment=egg,
-        **_said_in_attributes(link.attributes, base),
-    )
+    if is_filename(filename) and (hashes or _looks_like_file(link, filename)):
+        return filename, address.url, hashes, egg
+    return None
 
 
 def _looks_like_file(link: Link, filename: str) -> bool:
@@ -61,29 +123,25 @@ def _looks_like_file(link: Link, filename: str) -> bool:
     )
 
 
-def is_about_project(link: Link) -> bool:
-    """Say whether a link leads to the pages that old indexes named beside the files."""
-    return not _RELS_OF_PAGES.isdisjoint(link.attributes.get("rel", "").lower().split())
-
-
-def _said_in_attributes(said: Mapping[str, str], base: str) -> dict[str, Any]:
-    yanked = said.get("data-yanked")
-    provenance = said.get("data-provenance")
+def _said(attributes: Mapping[str, str], base: str) -> _Said:
+    get = attributes.get
+    yanked = get("data-yanked")
+    provenance = get("data-provenance")
     address = absolute(base, provenance) if provenance else None
-    size = said.get("data-size", "")
-    return {
-        "requires_python": said.get("data-requires-python", "").strip() or None,
-        "core_metadata": _core_metadata(said),
-        "gpg_sig": _BOOLEANS.get(said.get("data-gpg-sig", "")),
+    size = get("data-size", "")
+    return _Said(
+        requires_python=get("data-requires-python", "").strip() or None,
+        # PEP 714: the old name counts only without the new one.
+        core_metadata=_metadata(get("data-core-metadata", get("data-dist-info-metadata", ""))),
+        gpg_sig=_BOOLEANS.get(get("data-gpg-sig", "").lower()),
         # PEP 592: the attribute alone yanks; its value, if there is one, is the reason.
-        "yanked": False if yanked is None else yanked.strip() or True,
-        "size": int(size) if _SIZE.fullmatch(size) else None,
-        "upload_time": values.upload_time(said.get("data-upload-time")),
-        "provenance": address.url if address else None,
-    }
+        yanked=False if yanked is None else yanked.strip() or True,
+        size=int(size) if _SIZE.fullmatch(size) else None,
+        upload_time=upload_time(get("data-upload-time", "")),
+        provenance=address.url if address else None,
+    )
 
 
-def _core_metadata(said: Mapping[str, str]) -> bool | dict[str, str] | None:
-    """Read the attribute, whose old name counts only without the new one (PEP 714)."""
-    claim = said.get("data-core-metadata", said.get("data-dist-info-metadata", ""))
+def _metadata(claim: str) -> bool | dict[str, str] | None:
+    """Read `true` or `sha256=...` (PEP 658)."""
     return _BOOLEANS.get(claim.lower(), fragment_facts(claim).hashes or None)

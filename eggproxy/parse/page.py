@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
 
-class Link(NamedTuple):
+
+class Link(msgspec.Struct, frozen=True, gc=False):
     """An anchor that leads somewhere: its address and text, its attributes, all unescaped."""
 
     href: str

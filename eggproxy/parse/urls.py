@@ -8,10 +8,17 @@ from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 DIGESTS = frozenset(name for name in hashlib.algorithms_guaranteed if "shake" not in name)
 """Algorithms whose digests are understood in fragments; shake has no length of its own."""
 
-# An absolute URL as indexes write them, in which nothing is left to resolve or to quote.
-_USUAL = re.compile(
-    r"(https?://[a-z0-9.-]*[a-z0-9](?::[1-9][0-9]{0,3})?/[a-zA-Z0-9_./~+%-]*+)(?:#([a-zA-Z0-9=]++))?+"
-).fullmatch
+_USUAL_HOST = r"https?://[a-z0-9.-]*[a-z0-9](?::[1-9][0-9]{0,3}+)?+/"
+USUAL_URL = rf"{_USUAL_HOST}[a-zA-Z0-9_./~+%-]*+"
+"""Pattern of URLs as indexes write them, in which nothing is left to resolve or to quote."""
+
+USUAL_FOLDER = rf"{_USUAL_HOST}(?:[a-zA-Z0-9_.~+-]++/)*+"
+"""Pattern of such URLs up to the last component."""
+
+USUAL_FILENAME = r"(?!index\.|stored\.)[a-zA-Z0-9_][a-zA-Z0-9_.+-]{0,199}+"
+"""Pattern of filenames that `is_filename` has nothing against, as nearly all are."""
+
+_USUAL = re.compile(rf"({USUAL_URL})(?:#([a-zA-Z0-9=]++))?+").fullmatch
 _USUAL_FRAGMENT = re.compile(r"(md5|sha256)=([0-9a-f]++)").fullmatch
 _HEX = re.compile(r"[0-9a-fA-F]+")
 _HTML_SPACE = " \t\n\r\f"

@@ -68,17 +68,12 @@ def read(text: str) -> Page | None:
 
 
 def _links(found: list[tuple[str, str, str, str]]) -> list[Link] | None:
-    links: list[Link] = []
-    # Few sets of attributes differ, where files have no digests of metadata.
-    known: dict[str, Mapping[str, str] | None] = {}
-    for href, raw, text, _ in found:
-        if raw not in known:
-            known[raw] = _attributes(raw)
-        attributes = known[raw]
-        if attributes is None or "href" in attributes:
-            return None
-        links.append(Link(_unescape(href), _unescape(text), attributes))
-    return links
+    # Few sets of attributes differ, where files have no digests of their metadata.
+    distinct = {raw: _attributes(raw) for raw in {raw for _, raw, _, _ in found}}
+    known = {raw: attributes for raw, attributes in distinct.items() if attributes is not None}
+    if len(known) != len(distinct) or any("href" in attributes for attributes in known.values()):
+        return None
+    return [Link(unescape(href), unescape(text), known[raw]) for href, raw, text, _ in found]
 
 
 def _metas(head: str) -> Mapping[str, str] | None:
@@ -94,9 +89,5 @@ def _metas(head: str) -> Mapping[str, str] | None:
 def _attributes(raw: str) -> Mapping[str, str] | None:
     """Read attributes; None if one is there twice, of which parsers take the one or the other."""
     pairs = _ATTRIBUTE.findall(raw)
-    attributes = {name: _unescape(value) for name, value in pairs}
+    attributes = {name: unescape(value) for name, value in pairs}
     return attributes if len(attributes) == len(pairs) else None
-
-
-def _unescape(text: str) -> str:
-    return unescape(text) if "&" in text else text

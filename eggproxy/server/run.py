@@ -6,14 +6,16 @@ import logging
 import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from eggproxy.accesslog import AccessLog
-from eggproxy.config import Configuration
+from eggproxy.config import Configuration, load
 from eggproxy.errors import ConfigurationError
 from eggproxy.front import Front
 from eggproxy.server.asgi import Application
@@ -54,6 +56,15 @@ def make_application(configuration: Configuration, *, log_requests: bool = True)
     front = Front(configuration)
     front.prepare(configuration)
     return Application(front, AccessLog() if log_requests else None)
+
+
+def application() -> Application:
+    """Make the ASGI application from the environment and files, for other ASGI servers.
+
+    granian --interface asgi --factory eggproxy.server.run:application
+    """
+    bindir = Path(sys.prefix) / "bin"
+    return make_application(load(environ=os.environ, bindir=bindir))
 
 
 def check_directory(configuration: Configuration) -> None:

@@ -5,7 +5,7 @@ import errno
 import fcntl
 import itertools
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from eggproxy.errors import StorageError
@@ -22,22 +22,43 @@ def storage_errors(path: Path) -> Iterator[None]:
         raise StorageError(str(path), error.strerror or type(error).__name__) from error
 
 
-def replace(path: Path, pieces: Iterable[bytes], *, scratch: Path) -> None:
-    """Put a file in place, old or new at any moment, never half of one.
+class Replacement:
+    """New content for a path, elsewhere on the same file system until it is whole."""
 
-    `pieces` is its content; `scratch` a folder on the same file system.
+    def __init__(self, path: Path, *, scratch: Path) -> None:
+        self._path = path
+        self._temporary = scratch / f"{os.getpid()}-{next(_counter)}-{path.name}"
+        # Not tempfile: its files are readable by nobody else, and web servers shall read these.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        self._file = os.fdopen(os.open(self._temporary, flags, 0o666), "wb")
+
+    def write(self, data: bytes) -> None:
+        """Add content. Raises OSError."""
+        self._file.write(data)
+
+    def commit(self) -> None:
+        """Put it in place: old or new at any moment, never half of one. Raises OSError."""
+        self._file.close()
+        rename(self._temporary, self._path)
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+        self._temporary.unlink(missing_ok=True)
+
+
+def replace(path: Path, content: bytes, *, scratch: Path) -> None:
+    """Put a file in place, whole; `scratch` is a folder on the same file system.
 
     Raises OSError; nothing is left behind then.
     """
-    temporary = scratch / f"{os.getpid()}-{next(_counter)}-{path.name}"
-    # Not tempfile: its files are readable by nobody else, and web servers shall read these.
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    replacement = Replacement(path, scratch=scratch)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.writelines(pieces)
-        rename(temporary, path)
+        replacement.write(content)
+        replacement.commit()
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        replacement.discard()
         raise
 
 

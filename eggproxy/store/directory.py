@@ -8,8 +8,8 @@ numpy/numpy-2.1.0-....whl (.metadata)   files, whole and verified
 
 import os
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 
 import msgspec
@@ -131,39 +131,52 @@ class EggsDirectory:
         return atomic.folder_lock(self._record(project).parent)
 
     def write(
-        self,
-        project: NormalizedName | None,
-        pages: dict[Form, Iterable[bytes]],
-        record: Record,
-        now: float,
+        self, project: NormalizedName, pages: Mapping[Form, bytes], record: Record, now: float
     ) -> None:
-        """Put all representations of a page in place, the record last: a record implies a page.
+        """Put all representations of a project's page in place.
 
-        `pages` maps each form to its content in pieces. Raises StorageError.
+        `pages` has the page in each form. Raises StorageError.
         """
-        folder = self.root if project is None else self.root / project
-        with atomic.storage_errors(folder):
-            for form, pieces in pages.items():
-                self._write_page(project, form, pieces)
-            target = self._record(project)
-            atomic.replace(target, [_encode(record)], scratch=self._scratch)
+        with atomic.storage_errors(self.root / project):
+            for form, page in pages.items():
+                packed = igzip.compress(page, _GZIP_LEVEL, mtime=0)
+                self._replace(self.page(project, form, packed=True), packed)
+                self._replace(self.page(project, form, packed=False), page)
+        self._write_record(project, record, now)
+
+    def write_list(
+        self, pieces: Iterable[Mapping[Form, bytes]], record: Record, now: float
+    ) -> None:
+        """Put all representations of the project list in place; it is never held at once.
+
+        `pieces` have each a piece of every form. Raises StorageError, and what `pieces` raise.
+        """
+        with atomic.storage_errors(self.root), ExitStack() as undo:
+            writers: dict[Form, _PageWriter] = {}
+            for form in FORMS:
+                writers[form] = _PageWriter(self, form)
+                undo.callback(writers[form].discard)
+            for piece in pieces:
+                for form in FORMS:
+                    writers[form].write(piece[form])
+            for writer in writers.values():
+                writer.commit()
+            undo.pop_all()
+        self._write_record(None, record, now)
+
+    def replacement(self, path: Path) -> atomic.Replacement:
+        """Begin new content for a path in this directory. Raises OSError."""
+        return atomic.Replacement(path, scratch=self._scratch)
+
+    def _write_record(self, project: NormalizedName | None, record: Record, now: float) -> None:
+        """Write the record, after the page: a record implies a page."""
+        path = self._record(project)
+        with atomic.storage_errors(path):
+            self._replace(path, _encode(record))
         self.touch(project, now)
 
-    def _write_page(
-        self, project: NormalizedName | None, form: Form, pieces: Iterable[bytes]
-    ) -> None:
-        plain = self.page(project, form, packed=False)
-        if isinstance(pieces, list):
-            packed = [igzip.compress(b"".join(pieces), _GZIP_LEVEL, mtime=0)]
-            atomic.replace(self.page(project, form, packed=True), packed, scratch=self._scratch)
-            atomic.replace(plain, pieces, scratch=self._scratch)
-            return
-        # Too large to be held at once: packed from what has just been written.
-        atomic.replace(plain, pieces, scratch=self._scratch)
-        with plain.open("rb") as whole:
-            blocks = iter(lambda: whole.read(1 << 20), b"")
-            target = self.page(project, form, packed=True)
-            atomic.replace(target, _packed(blocks), scratch=self._scratch)
+    def _replace(self, path: Path, content: bytes) -> None:
+        atomic.replace(path, content, scratch=self._scratch)
 
     def _record(self, project: NormalizedName | None) -> Path:
         if project is None:
@@ -171,9 +184,26 @@ class EggsDirectory:
         return self._own / "projects" / project / "record.json"
 
 
-def _packed(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Pack in pieces, as one gzip member: not every client reads on after the first."""
-    packer = isal_zlib.compressobj(_GZIP_LEVEL, isal_zlib.DEFLATED, 16 + isal_zlib.MAX_WBITS)
-    for block in blocks:
-        yield packer.compress(block)
-    yield packer.flush()
+class _PageWriter:
+    """Writes a form of the project list, plain and packed."""
+
+    def __init__(self, directory: EggsDirectory, form: Form) -> None:
+        self._plain = directory.replacement(directory.page(None, form, packed=False))
+        self._packed = directory.replacement(directory.page(None, form, packed=True))
+        # One gzip member: not every client reads on after the first.
+        self._packer = isal_zlib.compressobj(
+            _GZIP_LEVEL, isal_zlib.DEFLATED, 16 + isal_zlib.MAX_WBITS
+        )
+
+    def write(self, data: bytes) -> None:
+        self._plain.write(data)
+        self._packed.write(self._packer.compress(data))
+
+    def commit(self) -> None:
+        self._packed.write(self._packer.flush())
+        self._packed.commit()
+        self._plain.commit()
+
+    def discard(self) -> None:
+        self._packed.discard()
+        self._plain.discard()

@@ -84,8 +84,8 @@ class Partial:
     def announce(self, announced: Announced) -> None:
         """Keep what upstream's headers said."""
         with atomic.storage_errors(self._announced):
-            pieces = [msgspec.json.encode(announced)]
-            atomic.replace(self._announced, pieces, scratch=self._announced.parent)
+            content = msgspec.json.encode(announced)
+            atomic.replace(self._announced, content, scratch=self._announced.parent)
 
     def announced(self) -> Announced | None:
         """Read what upstream's headers said; None if it has not answered yet."""
@@ -187,3 +187,7 @@ class Tail:
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
+
+    def __del__(self) -> None:
+        # An answer that is never sent has nobody else who would close it.
+        self.close()

@@ -65,13 +65,21 @@ def lacking(what: str) -> NoReturn:
 
 def get_tools(directory: Path, *requirements: str) -> Path:
     """Get programs into a directory of their own, with this machine's own pip and settings."""
-    command = [sys.executable, "-m", "pip", "install", "--no-compile", "--target", str(directory)]
-    done = subprocess.run(
-        [*command, *requirements], check=False, capture_output=True, text=True, timeout=PATIENCE
-    )
-    if done.returncode:
-        lacking(f"{' '.join(requirements)}: {done.stderr[-300:]}")
+    _get("install", "--no-compile", "--target", str(directory), *requirements)
     return directory
+
+
+def get_wheel(directory: Path, requirement: str) -> Path:
+    """Get one wheel, with this machine's own pip and settings."""
+    _get("download", "--no-deps", "--only-binary", ":all:", "--dest", str(directory), requirement)
+    return next(directory.glob("*.whl"))
+
+
+def _get(*arguments: str) -> None:
+    command = [sys.executable, "-m", "pip", *arguments]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=PATIENCE)
+    if done.returncode:
+        lacking(f"what this gets: pip {' '.join(arguments)}: {done.stderr[-500:]}")
 
 
 @dataclass(frozen=True)
