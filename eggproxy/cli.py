@@ -101,7 +101,7 @@ def greeting(configuration: Configuration, port: int) -> str:
     )
 
 
-@main.command(context_settings=_CONTEXT)
+@main.command(context_settings=_CONTEXT, short_help="Ask the index for news of stored pages.")
 @_settings
 @click.option("--force", is_flag=True, help="Ask about fresh pages too.")
 def update(config_file: Path | None, force: bool, **options: Any) -> None:  # noqa: FBT001

@@ -74,6 +74,9 @@ class Prepared:
         self.fresh_until = ready.fresh_until
         self.etag = ready.etag or self._make_etag()
         self.content_headers = [("Content-Type", ready.content_type)]
+        if "html" in ready.content_type:
+            # Whatever upstream managed to write into a page, it runs nowhere.
+            self.content_headers.append(("Content-Security-Policy", "default-src 'none'"))
         if ready.encoding:
             self.content_headers.append(("Content-Encoding", ready.encoding))
         self._set_headers(ready)

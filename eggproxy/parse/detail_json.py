@@ -9,6 +9,7 @@ from eggproxy.names import NormalizedName, normalize
 from eggproxy.parse import file_json, json_text
 from eggproxy.parse.api_version import api_version
 from eggproxy.parse.nonsense import Nonsense, quoted
+from eggproxy.parse.urls import Base
 
 _KNOWN_OF_PAGE = frozenset({"meta", "name", "files", "versions", "project-status"})
 _KNOWN_OF_META = frozenset({"api-version", "project-status"})
@@ -53,7 +54,7 @@ def _files(page: _Page, url: str) -> list[File]:
         raise Nonsense("sent JSON without files")
     files: dict[str, File] = {}
     empty = True
-    for file in file_json.files(page["files"], url):
+    for file in file_json.files(page["files"], Base(url)):
         empty = False
         if file is not None:
             files.setdefault(file.filename, file)

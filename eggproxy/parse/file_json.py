@@ -10,7 +10,7 @@ from eggproxy.names import is_filename
 from eggproxy.parse.columns import Metadata, lower_case, mended, usual
 from eggproxy.parse.nonsense import Nonsense
 from eggproxy.parse.upload_time import USUAL_UPLOAD_TIME, upload_time
-from eggproxy.parse.urls import USUAL_FILENAME, USUAL_URL, absolute, fragment_facts
+from eggproxy.parse.urls import USUAL_FILENAME, USUAL_URL, Base, fragment_facts
 
 _Extra = dict[str, Any] | None
 
@@ -45,21 +45,21 @@ _USUAL_FILENAME = usual(USUAL_FILENAME)
 _USUAL_UPLOAD_TIME = usual(USUAL_UPLOAD_TIME)
 
 
-def files(array: msgspec.Raw, page_url: str) -> list[File | None]:
-    """Read the files of a page, None for each that cannot be used.
+def files(array: msgspec.Raw, base: Base) -> list[File | None]:
+    """Read the files of a page, relative to `base`; None for each that cannot be used.
 
     Raises Nonsense if it is no array, msgspec.DecodeError or UnicodeDecodeError for broken JSON.
     """
     try:
         entries: Sequence[Entry] = _decode_usual(array)
     except msgspec.ValidationError:
-        return _unusual(array, page_url)
-    return _files(entries, [None] * len(entries), page_url)
+        return _unusual(array, base)
+    return _files(entries, [None] * len(entries), base)
 
 
-def _files(entries: Sequence[Entry], extras: Sequence[_Extra], page_url: str) -> list[File | None]:
+def _files(entries: Sequence[Entry], extras: Sequence[_Extra], base: Base) -> list[File | None]:
     def resolved(reference: str) -> str | None:
-        address = absolute(page_url, reference)
+        address = base.absolute(reference)
         return address.url if address else None
 
     said = [entry.url for entry in entries]
@@ -129,7 +129,7 @@ def _core_metadata(entries: Sequence[Entry]) -> Sequence[Metadata]:
     return [True if claim == {} else claim for claim in claims] if {} in claims else claims
 
 
-def _unusual(array: msgspec.Raw, page_url: str) -> list[File | None]:
+def _unusual(array: msgspec.Raw, base: Base) -> list[File | None]:
     """Read files with unknown keys, or with values that are not of their type."""
     items = msgspec.json.decode(array)
     if not isinstance(items, list):
@@ -141,7 +141,7 @@ def _unusual(array: msgspec.Raw, page_url: str) -> list[File | None]:
         for item, entry in zip(items, entries, strict=True)
         if entry is not None
     ]
-    return [*_files(found, extras, page_url), *([None] * (len(items) - len(found)))]
+    return [*_files(found, extras, base), *([None] * (len(items) - len(found)))]
 
 
 def _entry(item: Any) -> Entry | None:  # noqa: ANN401 (it is upstream's, and can be anything)

@@ -5,7 +5,7 @@ import re
 from eggproxy.parse import wellformed
 from eggproxy.parse.nonsense import Nonsense
 from eggproxy.parse.page import Page
-from eggproxy.parse.urls import absolute
+from eggproxy.parse.urls import Base
 
 _MARKUP = re.compile(rb"<(?:!doctype\s+html|html|head|title|body|h1|a)\b", re.IGNORECASE)
 
@@ -31,7 +31,7 @@ def read(text: str) -> Page:
     return soup.read(text)
 
 
-def base(page: Page, url: str) -> str:
+def base(page: Page, url: str) -> Base:
     """Give what the links of a page are relative to; `url` is that of the page."""
-    address = absolute(url, page.base) if page.base else None
-    return address.url if address else url
+    address = Base(url).absolute(page.base) if page.base else None
+    return Base(address.url if address else url)

@@ -11,7 +11,7 @@ from eggproxy.parse.upload_time import upload_time
 from eggproxy.parse.urls import (
     USUAL_FILENAME,
     USUAL_FOLDER,
-    absolute,
+    Base,
     fragment_facts,
     last_component,
 )
@@ -54,7 +54,7 @@ class _Said(NamedTuple):
     provenance: str | None
 
 
-def files(links: Sequence[Link], base: str) -> list[File]:
+def files(links: Sequence[Link], base: Base) -> list[File]:
     """Read those links that are files, relative to `base`; of two of one name, the first."""
     found: dict[str, File] = {}
     said: dict[int, _Said] = {}
@@ -87,7 +87,7 @@ def is_about_project(link: Link) -> bool:
     return not _RELS_OF_PAGES.isdisjoint(link.attributes.get("rel", "").lower().split())
 
 
-def _targets(links: Sequence[Link], base: str) -> list[_Target | None]:
+def _targets(links: Sequence[Link], base: Base) -> list[_Target | None]:
     """Find out where links lead; None for those that are no files."""
     text = "\n".join([link.href for link in links])
     usual = _USUAL_TARGET.findall(text)
@@ -99,8 +99,8 @@ def _targets(links: Sequence[Link], base: str) -> list[_Target | None]:
     return [_target(link, base) for link in links]
 
 
-def _target(link: Link, base: str) -> _Target | None:
-    address = absolute(base, link.href)
+def _target(link: Link, base: Base) -> _Target | None:
+    address = base.absolute(link.href)
     if address is None:
         return None
     filename = last_component(address.url)
@@ -123,11 +123,11 @@ def _looks_like_file(link: Link, filename: str) -> bool:
     )
 
 
-def _said(attributes: Mapping[str, str], base: str) -> _Said:
+def _said(attributes: Mapping[str, str], base: Base) -> _Said:
     get = attributes.get
     yanked = get("data-yanked")
     provenance = get("data-provenance")
-    address = absolute(base, provenance) if provenance else None
+    address = base.absolute(provenance) if provenance else None
     size = get("data-size", "")
     return _Said(
         requires_python=get("data-requires-python", "").strip() or None,

@@ -10,10 +10,11 @@ from eggproxy.names import PAGE_NAMES, is_project_name, normalize
 from eggproxy.parse import html_text
 from eggproxy.parse.api_version import api_version
 from eggproxy.parse.nonsense import Nonsense
-from eggproxy.parse.page import Link, Page
+from eggproxy.parse.page import Page
 from eggproxy.parse.peek import peeked
-from eggproxy.parse.urls import absolute
+from eggproxy.parse.urls import Base
 
+_USUAL_NAMES = re.compile(r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9._-]{0,198}[a-zA-Z0-9])?+\n)*+")
 _PIECE = 256 * 1024
 _AFTER_ANCHOR = re.compile(rb"</a\s*+>", re.IGNORECASE)
 
@@ -42,15 +43,13 @@ def _pages(body: bytes, charset: str) -> Iterator[Page]:
 
 
 def _projects(first: Page, rest: Iterator[Page], url: str) -> Iterator[ListedProject]:
-    name_of = _Names(html_text.base(first, url), only_children=first.is_for_people).name_of
+    names = _Names(html_text.base(first, url), only_children=first.is_for_people)
     links = usable = 0
     for page in chain((first,), rest):
+        found = names.of(page)
         links += len(page.links)
-        for link in page.links:
-            name = name_of(link)
-            if name is not None:
-                usable += 1
-                yield ListedProject(name=name)
+        usable += len(found)
+        yield from (ListedProject(name=name) for name in found)
     if not usable and (links or first.is_for_people):
         raise Nonsense("sent a page with no usable link")
 
@@ -62,39 +61,47 @@ class _Names:
     list, for the page has something for people too.
     """
 
-    def __init__(self, base: str, *, only_children: bool) -> None:
+    def __init__(self, base: Base, *, only_children: bool) -> None:
         self._base = base
         self._only_children = only_children
-        parts = urlsplit(base)
-        self._root = f"{parts.scheme}://{parts.netloc}"
+        parts = urlsplit(base.url)
+        self._root = f"{parts.scheme}://{parts.netloc}/"
         self._folder = parts.path[: parts.path.rfind("/") + 1] or "/"
+        self._folders = {"", self._folder, self._root + self._folder[1:]}
 
-    def name_of(self, link: Link) -> str | None:
+    def of(self, page: Page) -> list[str]:
+        """Give the names of the projects that a page, or a piece of it, links to."""
+        texts = [link.text for link in page.links]
+        if self._are_usual(texts, [link.href for link in page.links]):
+            return texts
+        names = [self._name(link.text.strip(), link.href) for link in page.links]
+        return [name for name in names if name is not None]
+
+    def _are_usual(self, texts: list[str], hrefs: list[str]) -> bool:
+        """Say, of all links at once, whether they are as PEP 503 has them, under one folder.
+
+        `_name` would say the same, and take far longer.
+        """
+        joined = "\n".join([*texts, ""])
+        if self._only_children or not texts or not _USUAL_NAMES.fullmatch(joined):
+            return False
+        segments = normalize(joined).split("\n")[:-1]
+        folder = hrefs[0].removesuffix(f"{segments[0]}/")
+        return folder in self._folders and hrefs == [f"{folder}{name}/" for name in segments]
+
+    def _name(self, text: str, href: str) -> str | None:
         """Give the name of the project that a link leads to; None if it leads elsewhere."""
-        text, href = link.text, link.href
-        if (
-            href[-1:] == "/"
-            and href[href.rfind("/", 0, -1) + 1 : -1] in {text, normalize(text)}
-            and not self._only_children
-            and not self._folder.startswith(href)
-        ):
-            # As in nearly all lists; what follows would say the same, and take far longer.
-            return text if is_project_name(text) else None
-        return self._unusual(text.strip(), href)
-
-    def _unusual(self, text: str, href: str) -> str | None:
-        address = absolute(self._base, href)
+        address = self._base.absolute(href)
         path = urlsplit(address.url).path if address else ""
         folder, _, segment = path.removesuffix("/").rpartition("/")
         segment = unquote(segment)
         # This page in another order, as directories offer, or one above it.
         if address is None or self._folder.startswith(path) or segment in PAGE_NAMES:
             return None
-        near = address.url.startswith(f"{self._root}/")
-        if self._only_children and not (
-            near and f"{folder}/" == self._folder and path.endswith("/")
-        ):
+        is_near = address.url.startswith(self._root)
+        is_child = is_near and f"{folder}/" == self._folder and path.endswith("/")
+        if self._only_children and not is_child:
             return None
-        if is_project_name(text) and (near or normalize(text) == normalize(segment)):
+        if is_project_name(text) and (is_near or normalize(text) == normalize(segment)):
             return text
         return segment if is_project_name(segment) else None

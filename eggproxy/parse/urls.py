@@ -18,7 +18,13 @@ USUAL_FOLDER = rf"{_USUAL_HOST}(?:[a-zA-Z0-9_.~+-]++/)*+"
 USUAL_FILENAME = r"(?!index\.|stored\.)[a-zA-Z0-9_][a-zA-Z0-9_.+-]{0,199}+"
 """Pattern of filenames that `is_filename` has nothing against, as nearly all are."""
 
-_USUAL = re.compile(rf"({USUAL_URL})(?:#([a-zA-Z0-9=]++))?+").fullmatch
+_ABSOLUTE = re.compile(rf"({USUAL_URL})(?:#([a-zA-Z0-9=]++))?+").fullmatch
+# A relative reference of which only the beginning has anything to resolve: no component after it
+# begins with a dot.
+_COMPONENT = "[a-zA-Z0-9_~+%-][a-zA-Z0-9_.~+%-]*+"
+_RELATIVE = re.compile(
+    rf"((?:\.\./)*+|\./|/)((?:{_COMPONENT}/)*+(?:{_COMPONENT})?+)(?:#([a-zA-Z0-9=]++))?+"
+).fullmatch
 _USUAL_FRAGMENT = re.compile(r"(md5|sha256)=([0-9a-f]++)").fullmatch
 _HEX = re.compile(r"[0-9a-fA-F]+")
 _HTML_SPACE = " \t\n\r\f"
@@ -41,32 +47,50 @@ class FragmentFacts(NamedTuple):
     egg: str | None
 
 
-def absolute(base: str, reference: str) -> Absolute | None:
-    """Resolve a link against the URL of its page (RFC 3986, 5); None unless it is http(s).
+class Base:
+    """What the links of a page are relative to: `url`, the page's own as a rule."""
 
-    What may not stand in a URL, a space for example, is quoted, as browsers do.
-    """
-    usual = _USUAL(reference)
-    if usual:
-        return Absolute(usual[1], usual[2] or "")
-    return _resolved(base, reference)
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._folders: dict[str, Absolute | None] = {}
+
+    def absolute(self, reference: str) -> Absolute | None:
+        """Resolve a link (RFC 3986, 5); None unless it leads to something over http(s).
+
+        What may not stand in a URL, a space for example, is quoted, as browsers do.
+        """
+        usual = _ABSOLUTE(reference)
+        if usual:
+            return Absolute(usual[1], usual[2] or "")
+        usual = _RELATIVE(reference)
+        if not usual or not usual[2]:
+            return self._resolved(reference)
+        folder = self._folder(usual[1])
+        return folder and Absolute(folder.url + usual[2], usual[3] or "")
+
+    def _folder(self, way: str) -> Absolute | None:
+        """Resolve the way up to a folder: a page has many links, and few such ways."""
+        if way not in self._folders:
+            self._folders[way] = self._resolved(way or ".")
+        return self._folders[way]
+
+    def _resolved(self, reference: str) -> Absolute | None:
+        try:
+            parts = urlsplit(urljoin(self.url, reference.strip(_HTML_SPACE)))
+            # `port` raises for one that is no number, as urlsplit does for broken IPv6 addresses.
+            usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        except ValueError:
+            return None
+        if not usable or _OUTSIDE_URL.search(parts.netloc):
+            return None
+        url = urlunsplit(
+            (parts.scheme, parts.netloc, _quoted(parts.path), _quoted(parts.query), "")
+        )
+        return Absolute(url, parts.fragment)
 
 
-def _resolved(base: str, reference: str) -> Absolute | None:
-    try:
-        parts = urlsplit(urljoin(base, reference.strip(_HTML_SPACE)))
-        # `port` raises for one that is no number, as urlsplit does for a broken IPv6 address.
-        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-    except ValueError:
-        return None
-    if not usable or _OUTSIDE_URL.search(parts.netloc):
-        return None
-    path, query = (
-        quote(part, safe=_SAFE) if _OUTSIDE_URL.search(part) else part
-        for part in (parts.path, parts.query)
-    )
-    url = urlunsplit((parts.scheme, parts.netloc, path, query, ""))
-    return Absolute(url, parts.fragment)
+def _quoted(part: str) -> str:
+    return quote(part, safe=_SAFE) if _OUTSIDE_URL.search(part) else part
 
 
 def last_component(url: str) -> str:

@@ -122,7 +122,7 @@ class Application:
                 await send({"type": "http.response.body", "body": block, "more_body": True})
                 sent += len(block)
             await send({"type": "http.response.body", "body": b""})
-        except EggProxyError:
+        except (EggProxyError, OSError):
             # The response stays open, and the connection ends: so the client notices.
             if cut is not None:
                 cut()

@@ -1,7 +1,7 @@
 """uvicorn's HTTP protocol, with a short way for hits and with reason phrases.
 
 A hit is answered right where its request has been read: no task, no ASGI messages. All else goes
-uvicorn's usual way. This module alone knows anything of uvicorn's inside; `tests/test_protocol.py`
+uvicorn's usual way. This module alone knows anything of uvicorn's inside; `tests/test_serve.py`
 tells when a new version changes that.
 """
 

@@ -1,6 +1,5 @@
 """The clients that the proxy was made for in its first life: easy_install and zc.buildout."""
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -8,17 +7,10 @@ import pytest
 from tests.clients import programs
 from tests.clients.programs import Client, Run, make_environment
 from tests.clients.publishing import publish
-from tests.distributions import make_sdist
+from tests.distributions import make_sdist, make_wheel
 from tests.servers import Server, wait_until
 from tests.upstream import Upstream
 from tests.upstream_pages import Form
-
-
-@pytest.fixture(autouse=True)
-def _projects(upstream: Upstream) -> None:
-    """Upstream has source distributions under names that are not normalized."""
-    publish(upstream, make_sdist("Zope.Demo", "1.0", requires=["PasteDemo"], stem="Zope.Demo"))
-    publish(upstream, make_sdist("PasteDemo", "2.0", stem="PasteDemo"))
 
 
 def easy_install(client: Client, home: Path, index: str, name: str) -> Run:
@@ -26,9 +18,10 @@ def easy_install(client: Client, home: Path, index: str, name: str) -> Run:
     environment = make_environment(client, home)
     (home / "setup.py").write_text("from setuptools import setup\nsetup(name='x')\n")
     (home / "eggs").mkdir()
-    command = [environment.python, "setup.py", "easy_install", "--index-url", index]
+    options = ["--index-url", index, "--install-dir", "eggs"]
     settings = {"PYTHONPATH": str(home / "eggs")}
-    return programs.run([*command, "--install-dir", "eggs", name], home, settings)
+    command = [environment.python, "setup.py", "easy_install", *options, name]
+    return programs.run(command, home, settings)
 
 
 @pytest.mark.parametrize("form", ["json", "html", "legacy"])
@@ -37,6 +30,8 @@ def test_easy_install__names_as_written(
 ) -> None:
     """It asks for names as people write them, and has page and files directly."""
     upstream.form = form
+    publish(upstream, make_sdist("Zope.Demo", "1.0", requires=["PasteDemo"], stem="Zope.Demo"))
+    publish(upstream, make_sdist("PasteDemo", "2.0", stem="PasteDemo"))
     home = tmp_path / "home"
     status, output = easy_install(old_pip, home, proxy.index, "Zope.Demo")
     assert status == 0, output
@@ -72,6 +67,8 @@ def test_buildout__builds(
 ) -> None:
     """It fetches its recipe, which has dots in its name, and a project with what it needs."""
     upstream.add("zc.recipe.egg", recipe.name, recipe.read_bytes())
+    publish(upstream, make_wheel("Zope.Demo", "1.0", requires=["PasteDemo"]))
+    publish(upstream, make_wheel("PasteDemo", "2.0"))
     environment = make_environment(buildout, tmp_path / "home")
     (environment.home / "buildout.cfg").write_text(
         f"[buildout]\nparts = demo\nindex = {proxy.index}\n"
