@@ -81,7 +81,7 @@ def cold(lab: Lab) -> Iterator[Row]:
     later = firsts[0] - firsts[1]
     yield Row(
         "cold file of 100 MB, 50 MB/s: first byte",
-        f"{firsts[0]:.1f} ms",
+        f"{firsts[0]:.1f} ms ({later:+.1f} ms)",
         f"{firsts[1]:.1f} ms",
         value=later,
         target=10,

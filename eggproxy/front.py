@@ -3,12 +3,14 @@
 import dataclasses
 import functools
 import logging
+from concurrent.futures import Future
 from urllib.parse import parse_qs
 
 from eggproxy import paths, responses
 from eggproxy.answers import Growing, Moved, Ready, Text
 from eggproxy.config import Configuration, directory_error
 from eggproxy.errors import EggProxyError, StorageError
+from eggproxy.flights import launch
 from eggproxy.freshness import Lifetime
 from eggproxy.hot import HotAnswers, Prepared
 from eggproxy.negotiation import Preference, prefer
@@ -43,6 +45,7 @@ class Front:
             always_refresh=configuration.always_refresh,
         )
         self.store = store
+        self._upstream = upstream
         self.pages = Pages(store, upstream, lifetime)
         self.hot = HotAnswers()
         self._proxy = Proxy(store, self.pages, Transfers(store, upstream))
@@ -53,6 +56,10 @@ class Front:
             self.store.prepare()
         except StorageError as error:
             raise directory_error(configuration, f"which cannot be used ({error.why})") from error
+
+    def warm_up(self) -> None:
+        """Load, in a thread, what the first question to upstream takes."""
+        launch(self._upstream.warm_up, Future(), name="warm-up")
 
     def respond_hot(self, request: Request) -> Response | None:
         """Answer from what is stored and fresh; None if anything has to be decided."""

@@ -158,7 +158,7 @@ def _entry(item: Any) -> Entry | None:  # noqa: ANN401 (it is upstream's, and ca
 
 def _usable(value: Any, kind: Any) -> Any:  # noqa: ANN401 (it is upstream's, and can be anything)
     """Give a value if it is of its type, or as much of its digests as is; else None."""
-    if isinstance(value, dict):
+    if isinstance(value, dict) and value:
         value = {key: digest for key, digest in value.items() if isinstance(digest, str)} or None
     try:
         return msgspec.convert(value, kind)

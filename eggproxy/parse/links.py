@@ -125,17 +125,18 @@ def _looks_like_file(link: Link, filename: str) -> bool:
 
 def _said(attributes: Mapping[str, str], base: Base) -> _Said:
     get = attributes.get
+    requires_python = get("data-requires-python", "")
     yanked = get("data-yanked")
     provenance = get("data-provenance")
     address = base.absolute(provenance) if provenance else None
     size = get("data-size", "")
     return _Said(
-        requires_python=get("data-requires-python", "").strip() or None,
+        requires_python=requires_python if requires_python.strip() else None,
         # PEP 714: the old name counts only without the new one.
         core_metadata=_metadata(get("data-core-metadata", get("data-dist-info-metadata", ""))),
         gpg_sig=_BOOLEANS.get(get("data-gpg-sig", "").lower()),
         # PEP 592: the attribute alone yanks; its value, if there is one, is the reason.
-        yanked=False if yanked is None else yanked.strip() or True,
+        yanked=False if yanked is None else yanked if yanked.strip() else True,
         size=int(size) if _SIZE.fullmatch(size) else None,
         upload_time=upload_time(get("data-upload-time", "")),
         provenance=address.url if address else None,

@@ -83,9 +83,8 @@ class Base:
             return None
         if not usable or _OUTSIDE_URL.search(parts.netloc):
             return None
-        url = urlunsplit(
-            (parts.scheme, parts.netloc, _quoted(parts.path), _quoted(parts.query), "")
-        )
+        path = _quoted(parts.path) or "/"
+        url = urlunsplit((parts.scheme, parts.netloc, path, _quoted(parts.query), ""))
         return Absolute(url, parts.fragment)
 
 

@@ -35,6 +35,12 @@ def uv(newest_pip: Client) -> Client:
     return Client("uv", "uv", newest_pip.tools)
 
 
+@pytest.fixture(scope="session")
+def clients(newest_pip: Client, old_pip: Client, uv: Client) -> list[Client]:
+    """Give all clients."""
+    return [newest_pip, old_pip, uv]
+
+
 @pytest.fixture(params=CLIENTS)
 def client(request: pytest.FixtureRequest) -> Client:
     """Give each client in turn."""

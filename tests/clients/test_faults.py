@@ -69,13 +69,14 @@ def test_upstream_killed__and_back(
 
 
 def test_upstream_away__clients_try_again(
-    environment: Environment, proxy: Server, upstream: Upstream
+    clients: list[Client], proxy: Server, upstream: Upstream, tmp_path: Path
 ) -> None:
-    """Clients ask again after the 503 for what is not stored, and find upstream back."""
+    """All clients ask again after the 503 for what is not stored, and find upstream back."""
     upstream.refuse()
+    environments = [make_environment(client, tmp_path / client.name) for client in clients]
     with ThreadPoolExecutor() as pool:
-        install = pool.submit(environment.install, proxy.index, "demo")
-        wait_until(lambda: " /pypi/demo/ 503 " in proxy.log)
+        installs = [pool.submit(each.install, proxy.index, "demo") for each in environments]
+        wait_until(lambda: proxy.log.count(" /pypi/demo/ 503 ") >= len(installs))
         upstream.listen()
-        status, output = install.result()
-    assert status == 0, output + proxy.log
+        ends = [install.result() for install in installs]
+    assert [end.status for end in ends] == [0, 0, 0], ends

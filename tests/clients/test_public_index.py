@@ -1,5 +1,7 @@
 """The main job: real clients install from the public index, and again when it is gone."""
 
+import re
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -68,12 +70,6 @@ def play(clients: list[Client], tmp_path: Path, eggs: Path) -> Round:
 
 
 @pytest.fixture(scope="module")
-def clients(newest_pip: Client, old_pip: Client, uv: Client) -> list[Client]:
-    """Give all clients."""
-    return [newest_pip, old_pip, uv]
-
-
-@pytest.fixture(scope="module")
 def cold(clients: list[Client], tmp_path_factory: pytest.TempPathFactory) -> Round:
     """Let all clients visit a proxy that has nothing yet."""
     tmp_path = tmp_path_factory.mktemp("cold")
@@ -120,10 +116,18 @@ def test_public_index__warm_lacks_nothing(warm: Round) -> None:
     assert "fwd-status=200" not in warm.log
 
 
+def test_public_index__asked_once_for_each_thing(cold: Round) -> None:
+    """However many clients wanted it, each page and file came from the index once."""
+    fetched = re.findall(r"GET (\S+) \d+ \d+ \[fwd=uri-miss(?!.*collapsed\])", cold.log)
+    assert len(fetched) > len(NAMES)
+    assert [path for path, count in Counter(fetched).items() if count > 1] == []
+
+
 def test_public_index__everything_is_kept_whole(cold: Round, warm: Round) -> None:
     """What pip downloaded lies in the eggs directory, with nothing unfinished beside it."""
     kept = {path.name for path in cold.eggs.glob("*/*")}
     for name in ("newest_pip", "old_pip"):
         assert warm.visits[name].downloaded <= kept
-    own = cold.eggs / ".eggproxy"
-    assert [path for place in ("partial", "tmp") for path in own.glob(f"{place}/**/*.*")] == []
+    for place in ("partial", "tmp"):
+        left = (cold.eggs / ".eggproxy" / place).rglob("*")
+        assert [path for path in left if path.is_file()] == []

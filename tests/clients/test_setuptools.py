@@ -20,7 +20,7 @@ def easy_install(client: Client, home: Path, index: str, name: str) -> Run:
     (home / "eggs").mkdir()
     options = ["--index-url", index, "--install-dir", "eggs"]
     settings = {"PYTHONPATH": str(home / "eggs")}
-    command = [environment.python, "setup.py", "easy_install", *options, name]
+    command = [str(environment.python), "setup.py", "easy_install", *options, name]
     return programs.run(command, home, settings)
 
 

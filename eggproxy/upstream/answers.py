@@ -1,0 +1,41 @@
+"""What upstream can answer."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+from urllib.parse import urlsplit, urlunsplit
+
+
+class Missing(Exception):  # noqa: N818  an answer, not a fault
+    """Upstream says that there is no such thing (404, 410)."""
+
+
+class NotModified(NamedTuple):
+    """Upstream says that the stored page is still right."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fetched:
+    """A page as it came; `url` is where it was found after redirects."""
+
+    body: bytes
+    content_type: str
+    url: str
+    etag: str | None
+    last_modified: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stream:
+    """A file that is coming: its first byte is at `start`, `total` is the size of the whole."""
+
+    start: int
+    total: int | None
+    validator: str | None
+    blocks: Iterator[bytes]
+
+
+def shown(url: str) -> str:
+    """Write a URL for people: without credentials, query and fragment."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

@@ -1,0 +1,107 @@
+"""HTTP to upstream over requests: connections, bodies as they arrive, and faults in plain words."""
+
+import contextlib
+import io
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from http.cookiejar import DefaultCookiePolicy
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+from eggproxy import __version__
+from eggproxy.errors import UpstreamNonsenseError, UpstreamUnavailableError
+from eggproxy.upstream.answers import shown
+
+MAX_PAGE_SIZE = 256 << 20
+"""Largest page that is taken, in bytes after unpacking; the largest real one has 40 MB."""
+
+_POOL = 64
+_BLOCK = 256 * 1024
+
+
+class Wire:
+    """A pool of connections; `timeout` in seconds is for each wait."""
+
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
+        self._lock = threading.Lock()
+        self._session: requests.Session | None = None
+        self._pid = 0
+
+    def get(
+        self, url: str, headers: Mapping[str, str], auth: tuple[str, str] | None
+    ) -> requests.Response:
+        """Ask, and wait for the headers; redirects are not followed.
+
+        Raises UpstreamUnavailableError, UpstreamNonsenseError.
+        """
+        with _faults(url):
+            return self._connected().get(
+                url,
+                headers=dict(headers),
+                auth=auth,
+                timeout=(self._timeout, self._timeout),
+                allow_redirects=False,
+                stream=True,
+            )
+
+    def whole(self, response: requests.Response) -> bytes:
+        """Read a page to its end, within limits of size and time.
+
+        Raises UpstreamUnavailableError, UpstreamNonsenseError.
+        """
+        # A page that drips in byte by byte never meets the timeout between two of them.
+        deadline = time.monotonic() + 60 + 10 * self._timeout
+        # Its value is handed over without a copy: the project list has 40 MB.
+        body = io.BytesIO()
+        with _faults(response.url):
+            while block := response.raw.read1(_BLOCK, decode_content=True):
+                body.write(block)
+                if body.tell() > MAX_PAGE_SIZE:
+                    why = f"sent a page of more than {MAX_PAGE_SIZE >> 20} MB"
+                    raise UpstreamNonsenseError(shown(response.url), why)
+                if time.monotonic() > deadline:
+                    raise UpstreamUnavailableError(shown(response.url), "sends its page too slowly")
+        return body.getvalue()
+
+    def blocks(self, response: requests.Response) -> Iterator[bytes]:
+        """Read a file as it comes; whatever has arrived is handed on at once.
+
+        Raises UpstreamUnavailableError.
+        """
+        with _faults(response.url):
+            while block := response.raw.read1(_BLOCK, decode_content=False):
+                yield block
+
+    def _connected(self) -> requests.Session:
+        """Make the session where it is first used: connections do not survive a fork."""
+        with self._lock:
+            if self._session is None or self._pid != os.getpid():
+                session = requests.Session()
+                session.headers["User-Agent"] = f"eggproxy/{__version__}"
+                session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+                for scheme in ("http://", "https://"):
+                    session.mount(scheme, HTTPAdapter(pool_maxsize=_POOL))
+                self._session, self._pid = session, os.getpid()
+            return self._session
+
+
+@contextlib.contextmanager
+def _faults(url: str) -> Iterator[None]:
+    """Turn what can go wrong on the way into one error with a plain sentence."""
+    try:
+        yield
+    except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema) as error:
+        raise UpstreamNonsenseError(shown(url), "is not a usable address") from error
+    except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
+        raise UpstreamUnavailableError(shown(url), "does not answer in time") from error
+    except requests.exceptions.SSLError as error:
+        raise UpstreamUnavailableError(shown(url), "fails the TLS check") from error
+    except (requests.ConnectionError, urllib3.exceptions.NewConnectionError) as error:
+        raise UpstreamUnavailableError(shown(url), "cannot be reached") from error
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        raise UpstreamUnavailableError(shown(url), "broke off its answer") from error
