@@ -102,8 +102,7 @@ class Front:
         if ready.fresh_until > 0 and not request.query and len(request.raw_path) < paths.MAX_PATH:
             # From the next request on it is simply a hit.
             hit = dataclasses.replace(ready, cache_status="hit", age=None)
-            again = prepared if ready.cache_status == "hit" else Prepared(hit)
-            self.hot.put((request.raw_path, request.mounted, preference), again)
+            self.hot.put((request.raw_path, request.mounted, preference), prepared.later(hit))
         return prepared
 
 

@@ -3,6 +3,7 @@
 That is all a hit costs: no parsing, no decisions, no second look at any record.
 """
 
+import copy
 import hashlib
 import os
 import threading
@@ -10,7 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from eggproxy.answers import Ready
 from eggproxy.negotiation import Preference
@@ -79,7 +80,13 @@ class Prepared:
             self.content_headers.append(("Content-Security-Policy", "default-src 'none'"))
         if ready.encoding:
             self.content_headers.append(("Content-Encoding", ready.encoding))
-        self._set_headers(ready)
+        self.describe(ready)
+
+    def later(self, ready: Ready) -> Self:
+        """Make the answer to the next request of the same: `ready` has the same file."""
+        again = copy.copy(self)
+        again.describe(ready)
+        return again
 
     def _make_etag(self) -> str:
         """Make a strong validator of the bytes, or of a large file's signature."""
@@ -87,7 +94,8 @@ class Prepared:
             return '"{:x}-{:x}-{:x}"'.format(*self.signature)
         return f'"{hashlib.sha256(self.body).hexdigest()[:32]}"'
 
-    def _set_headers(self, ready: Ready) -> None:
+    def describe(self, ready: Ready) -> None:
+        """Write the headers that `ready` asks for."""
         self.cache_status = ready.cache_status
         self.headers = [
             ("Cache-Control", ready.cache_control),

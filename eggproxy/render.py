@@ -119,8 +119,7 @@ def _anchors(files: list[File]) -> Iterator[str]:
         metadata = file.core_metadata
         if metadata:
             value = "true" if metadata is True else _digest(metadata) or "true"
-            # PEP 714: the old name MAY accompany the new one, and MUST then match.
-            attributes += f' data-core-metadata="{value}" data-dist-info-metadata="{value}"'
+            attributes += f' data-core-metadata="{value}"'
         if file.yanked or file.gpg_sig is not None or file.provenance is not None:
             attributes += _rare_attributes(file)
         fragment = f"#{digest}" if (digest := _digest(file.hashes)) else _egg(file)

@@ -60,7 +60,8 @@ def files(array: msgspec.Raw, base: Base) -> list[File | None]:
 def _files(entries: Sequence[Entry], extras: Sequence[_Extra], base: Base) -> list[File | None]:
     def resolved(reference: str) -> str | None:
         address = base.absolute(reference)
-        return address.url if address else None
+        # What leads to the page itself, as an empty reference does, leads to nothing.
+        return address.url if address and address.url != base.url else None
 
     said = [entry.url for entry in entries]
     urls = mended(said, _USUAL_URL, resolved)

@@ -116,7 +116,7 @@ def _looks_like_file(link: Link, filename: str) -> bool:
     # Of files that are unknown here, directories list the names as they are. Metadata is no file
     # of its own: it comes with a distribution (PEP 658).
     return (
-        link.text.strip() == filename
+        link.text == filename
         and "." in filename
         and not filename.endswith(".metadata")
         and not is_about_project(link)

@@ -74,7 +74,7 @@ class _Names:
         texts = [link.text for link in page.links]
         if self._are_usual(texts, [link.href for link in page.links]):
             return texts
-        names = [self._name(link.text.strip(), link.href) for link in page.links]
+        names = [self._name(link.text, link.href) for link in page.links]
         return [name for name in names if name is not None]
 
     def _are_usual(self, texts: list[str], hrefs: list[str]) -> bool:

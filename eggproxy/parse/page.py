@@ -7,7 +7,7 @@ import msgspec
 
 
 class Link(msgspec.Struct, frozen=True, gc=False):
-    """An anchor that leads somewhere: its address and text, its attributes, all unescaped."""
+    """An anchor that leads somewhere; its text is without space around it."""
 
     href: str
     text: str

@@ -43,7 +43,7 @@ def _page(tags: Iterable[Tag]) -> Page:
         attributes = {name: str(value) for name, value in tag.attrs.items()}
         if tag.name == "a":
             if "href" in attributes:
-                links.append(Link(attributes["href"], tag.get_text(), attributes))
+                links.append(Link(attributes["href"], tag.get_text().strip(), attributes))
         elif tag.name == "base":
             bases += [attributes["href"]] if "href" in attributes else []
         elif tag.name == "meta" and attributes.get("http-equiv", "").lower() != "refresh":

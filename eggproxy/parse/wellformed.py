@@ -73,7 +73,9 @@ def _links(found: list[tuple[str, str, str, str]]) -> list[Link] | None:
     known = {raw: attributes for raw, attributes in distinct.items() if attributes is not None}
     if len(known) != len(distinct) or any("href" in attributes for attributes in known.values()):
         return None
-    return [Link(unescape(href), unescape(text), known[raw]) for href, raw, text, _ in found]
+    return [
+        Link(unescape(href), unescape(text).strip(), known[raw]) for href, raw, text, _ in found
+    ]
 
 
 def _metas(head: str) -> Mapping[str, str] | None:
