@@ -3,6 +3,7 @@
 That is all a hit costs: no parsing, no decisions, no second look at any record.
 """
 
+import contextlib
 import copy
 import hashlib
 import os
@@ -146,12 +147,15 @@ class HotAnswers:
         if prepared is None:
             return None
         if prepared.holds(self._clock()):
+            # Another thread may just have dropped it.
+            with contextlib.suppress(KeyError):
+                self._answers.move_to_end(key)
             return prepared
         self._drop(key)
         return None
 
     def put(self, key: Key, prepared: Prepared) -> None:
-        """Keep an answer; the oldest ones give way."""
+        """Keep an answer; those that were not used for longest give way."""
         with self._lock:
             self._forget(key)
             self._answers[key] = prepared

@@ -45,12 +45,12 @@ def _projects(array: msgspec.Raw) -> Iterator[ListedProject]:
         raise Nonsense("sent a project list with no usable name")
 
 
-def _items(array: msgspec.Raw) -> Iterator[Any]:
-    """Decode an array of objects, some kilobytes at a time."""
+def _items(array: msgspec.Raw, batch_size: int = _BATCH) -> Iterator[Any]:
+    """Decode an array of objects, about `batch_size` bytes at a time."""
     text = memoryview(array)
     if text[0] != ord("["):
         raise Nonsense("sent JSON without projects")
-    start, end, size = 1, len(text) - 1, _BATCH
+    start, end, size = 1, len(text) - 1, batch_size
     while start < end:
         cut = _BETWEEN_OBJECTS.search(text, start + size)
         piece = text[start : cut.start() + 1 if cut else end]
@@ -65,4 +65,4 @@ def _items(array: msgspec.Raw) -> Iterator[Any]:
             size *= 2
             continue
         yield from batch
-        start, size = cut.end() if cut else end, _BATCH
+        start, size = cut.end() if cut else end, batch_size

@@ -1,0 +1,132 @@
+"""One transfer of one file by the writer that has its lock: fetched, resumed, verified."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from eggproxy.errors import (
+    DigestMismatchError,
+    NoSuchFileError,
+    UpstreamNonsenseError,
+    UpstreamUnavailableError,
+)
+from eggproxy.names import NormalizedName
+from eggproxy.store import Writer
+from eggproxy.store.partial import Announced
+from eggproxy.upstream import Missing, Stream, Upstream, shown
+
+DIGESTS = ("sha256", "sha512", "sha384", "sha3_512", "sha3_256", "blake2b", "sha1", "md5")
+"""Digests that are verified, the one that is relied on first."""
+
+TRIES = 3
+"""How often a transfer that breaks off is resumed before its clients are cut."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """A file as upstream's page names it; `size` in bytes, `digest` as (name, hex)."""
+
+    project: NormalizedName
+    filename: str
+    url: str
+    size: int | None = None
+    digest: tuple[str, str] | None = None
+
+    @property
+    def identity(self) -> str:
+        """What a partial must agree in before its bytes are built upon."""
+        return "=".join(self.digest) if self.digest else self.url
+
+
+def strongest(hashes: dict[str, str]) -> tuple[str, str] | None:
+    """Choose the digest to rely on."""
+    return next(((name, hashes[name]) for name in DIGESTS if hashes.get(name)), None)
+
+
+class Transfer:
+    """One attempt of a writer to make a file whole."""
+
+    def __init__(self, wanted: Wanted, writer: Writer, upstream: Upstream) -> None:
+        self.wanted = wanted
+        self.writer = writer
+        self.upstream = upstream
+        self.hash = hashlib.new(wanted.digest[0]) if wanted.digest else None
+
+    def run(self) -> None:
+        """Fetch, verify, and put in place."""
+        for block in self.writer.stored():
+            self._digest(block)
+        for attempt in range(1, TRIES + 1):
+            before = self.writer.size
+            try:
+                self._receive()
+                break
+            except Missing:
+                raise NoSuchFileError(
+                    self.wanted.project, self.wanted.filename, "upstream no longer has it"
+                ) from None
+            except UpstreamUnavailableError:
+                moved = self.writer.size > before
+                if attempt == TRIES or self.hash is None or not moved:
+                    raise
+        self._verify()
+        self.writer.commit()
+
+    def _receive(self) -> None:
+        """Fetch what is missing."""
+        announced = self.writer.partial.announced() or Announced()
+        have = self.writer.size
+        if have and have == self.wanted.size:
+            return
+        with self.upstream.file(
+            self.wanted.url, start=have, validator=announced.validator
+        ) as stream:
+            total = self._total(stream)
+            self.writer.partial.announce(Announced(total=total, validator=stream.validator))
+            for block in self._new_blocks(stream, have):
+                self.writer.write(block)
+                self._digest(block)
+                if total is not None and self.writer.size > total:
+                    self._refuse("sent more bytes than it announced")
+        if total is not None and self.writer.size < total:
+            raise UpstreamUnavailableError(shown(self.wanted.url), "broke off its answer")
+
+    def _total(self, stream: Stream) -> int | None:
+        """Size of the whole, by the page and by the answer's headers, which must agree."""
+        page = self.wanted.size
+        if page is not None and stream.total is not None and page != stream.total:
+            self._refuse(f"sends {stream.total} bytes where its page says {page}")
+        return stream.total if page is None else page
+
+    def _new_blocks(self, stream: Stream, have: int) -> Iterator[bytes]:
+        """Pass over what is stored already, where upstream ignores Range.
+
+        Clients hold those bytes; the digest tells in the end whether they were the same.
+        """
+        skip = have - stream.start
+        for block in stream.blocks:
+            if skip < len(block):
+                yield block[skip:] if skip else block
+            skip = max(0, skip - len(block))
+
+    def _digest(self, block: bytes) -> None:
+        if self.hash is not None:
+            self.hash.update(block)
+
+    def _verify(self) -> None:
+        if self.hash is None or self.wanted.digest is None:
+            return
+        name, expected = self.wanted.digest
+        got = self.hash.hexdigest()
+        if got != expected:
+            self.writer.discard()
+            raise DigestMismatchError(
+                shown(self.wanted.url),
+                self.wanted.filename,
+                f"{name} {expected}",
+                f"{name} {got}",
+            )
+
+    def _refuse(self, why: str) -> None:
+        self.writer.discard()
+        raise UpstreamNonsenseError(shown(self.wanted.url), why)
