@@ -47,19 +47,23 @@ def main(rows: tuple[str, ...], server: str, rounds: int, seconds: float, *, kee
     lab = Lab(server, rounds, seconds, work, results)
     # In the order of the table, whatever that of the arguments.
     chosen = [name for name in ROWS if name in rows or not rows]
-    show([row for name in chosen for row in _measure(lab, name)], f"{server}, {rounds} rounds")
+    failures: list[str] = []
+    measured = [row for name in chosen for row in _measure(lab, name, failures)]
+    show(measured, f"{server}, {rounds} rounds")
+    for failure in failures:
+        click.echo(failure)
     if keep:
         click.echo(f"The logs are in {work}.")
     else:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _measure(lab: Lab, name: str) -> Iterator[Row]:
+def _measure(lab: Lab, name: str, failures: list[str]) -> Iterator[Row]:
     click.echo(f"measuring: {name}", err=True)
     try:
         yield from ROWS[name](lab)
     except (AssertionError, OSError, RuntimeError, subprocess.CalledProcessError) as error:
-        click.echo(f"{name} failed: {error}", err=True)
+        failures.append(f"{name} failed: {type(error).__name__}: {error}")
         yield Row(name, "failed")
 
 

@@ -16,6 +16,8 @@ RATE = 50e6
 """Bytes a second of the link before the upstream."""
 
 STOPPED = 100
+HELD = 0.5
+"""Clients that stop reading, and how many MB each may cost: a block and what asyncio buffers."""
 
 
 def write_big(root: Path, count: int, base: str) -> list[str]:
@@ -112,7 +114,7 @@ def stopped(lab: Lab) -> Iterator[Row]:
         f"{ours[0]:.1f} MB",
         f"{theirs[0]:.1f} MB",
         value=ours[0],
-        target=20,
+        target=STOPPED * HELD,
         unit=" MB",
     )
     yield Row(

@@ -16,6 +16,9 @@ from bench.report import Row
 ROUND_TRIP, RATE = 0.05, 50e6
 """Seconds and bytes a second of the link before the upstream, for the cold rows."""
 
+ROUNDS = {"pip": 1, "uv": 2}
+"""How many installs make a round."""
+
 MEMORY = Path("/dev/shm")  # noqa: S108 - made for this
 CLIENT_FOLDER = MEMORY if os.access(MEMORY, os.W_OK) else None
 """Where the clients unpack: in memory if possible, for a slow disk there would hide the rest."""
@@ -32,7 +35,11 @@ def warm(lab: Lab) -> Iterator[Row]:
     ):
         for client, install in _clients(lab.results).items():
             install(proxy.url)
-            pair = lab.by_turns(lambda: install(proxy.url), lambda: install(nginx.url))  # noqa: B023
+            pair = lab.by_turns(
+                lambda: install(proxy.url),  # noqa: B023
+                lambda: install(nginx.url),  # noqa: B023
+                more=ROUNDS[client],
+            )
             yield _row(f"{client} install, {count} packages, warm", pair, 1.1)
 
 
@@ -48,6 +55,7 @@ def cold(lab: Lab) -> Iterator[Row]:
             pair = lab.by_turns(
                 lambda: _through_empty_proxy(lab, link, install),  # noqa: B023
                 lambda: install(link.url),  # noqa: B023
+                more=ROUNDS[client],
             )
             yield _row(f"{client} install, {count} packages, cold", pair, 1.15)
 

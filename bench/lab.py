@@ -84,10 +84,13 @@ class Lab:
             program.wait_until_listening(port)
             yield Site(program, f"http://127.0.0.1:{port}/pypi/")
 
-    def by_turns(self, *measures: Callable[[], T]) -> list[list[T]]:
-        """Take each measure once a round, the order reversed each time; a list for each."""
+    def by_turns(self, *measures: Callable[[], T], more: int = 1) -> list[list[T]]:
+        """Take each measure once a round, the order reversed each time; a list for each.
+
+        `more` multiplies the rounds, for what is quick and varies much.
+        """
         taken: list[list[T]] = [[] for _ in measures]
-        for turn in range(self.rounds):
+        for turn in range(self.rounds * more):
             order = list(enumerate(measures))
             for place, measure in reversed(order) if turn % 2 else order:
                 taken[place].append(measure())

@@ -56,12 +56,12 @@ class Program:
     def family(self) -> list[int]:
         """List the process and its descendants, by id."""
         parents = {}
-        for path in Path("/proc").glob("[0-9]*/stat"):
+        for name in filter(str.isdigit, os.listdir("/proc")):
             try:
-                fields = path.read_text().rpartition(")")[2].split()
+                fields = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()
             except OSError:
                 continue  # It has just ended.
-            parents[int(path.parent.name)] = int(fields[1])
+            parents[int(name)] = int(fields[1])
         family = [self._process.pid]
         for pid in family:
             family += [child for child, parent in parents.items() if parent == pid]

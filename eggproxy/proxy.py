@@ -93,7 +93,7 @@ class Proxy:
             self._withdraw(target)
             raise
         if growing is None:
-            return self._stored(target, "fwd=uri-miss; stored; collapsed")
+            return self._stored(target, "fwd=uri-miss; stored")
         return Growing(
             file=growing,
             content_type=OCTETS,

@@ -8,11 +8,11 @@ import logging
 import time
 from concurrent.futures import Future
 
-from eggproxy.errors import EggProxyError, UpstreamUnavailableError
+from eggproxy.errors import DigestMismatchError, EggProxyError, UpstreamUnavailableError
 from eggproxy.flights import Flights
 from eggproxy.remembered import Remembered
 from eggproxy.store import EggsDirectory, Partial, Tail, Writer
-from eggproxy.store.partial import Progress
+from eggproxy.store.partial import HOLD_BACK, Announced, Progress
 from eggproxy.transfer import Transfer, Wanted, strongest
 from eggproxy.upstream import Upstream, shown
 
@@ -22,6 +22,9 @@ log = logging.getLogger("eggproxy")
 
 FAILURE_MEMORY = 2.0
 """Seconds in which a failed file is not asked for again: clients retry at once, and several."""
+
+MISMATCH_MEMORY = 60.0
+"""Seconds for which a file that came with wrong bytes twice is refused: clients would go on."""
 
 _POLL = 0.002
 _STAND_BY = 0.02
@@ -73,6 +76,12 @@ class Transfers:
         self._failed: Remembered[str, EggProxyError] = Remembered(
             seconds=FAILURE_MEMORY, limit=10_000, clock=time.monotonic
         )
+        self._wrong: Remembered[str, DigestMismatchError] = Remembered(
+            seconds=MISMATCH_MEMORY, limit=10_000, clock=time.monotonic
+        )
+        self._refused: Remembered[str, DigestMismatchError] = Remembered(
+            seconds=MISMATCH_MEMORY, limit=10_000, clock=time.monotonic
+        )
 
     def join(self, wanted: Wanted) -> Growing | None:
         """Start a file's transfer or join it; None if the file has just become whole.
@@ -82,17 +91,20 @@ class Transfers:
         """
         partial = self._store.partial(wanted.project, wanted.filename, wanted.identity)
         key = str(partial.path)
-        failed = self._failed.get(key)
+        failed = self._refused.get(key) or self._failed.get(key)
         if failed is not None:
             raise failed
         flight, joined = self._flights.join(key, lambda: self._lead(wanted, partial))
         while not partial.final.exists():
             announced = partial.announced()
-            tail = partial.follow() if announced is not None and announced.live else None
-            if announced is not None and tail is not None:
-                return Growing(wanted, tail, announced.total, flight, joined=joined)
+            if announced is not None and announced.live and not _held_back_whole(announced):
+                tail = partial.follow()
+                if tail is not None:
+                    return Growing(wanted, tail, announced.total, flight, joined=joined)
             if flight.done():
                 flight.result()
+                # It was whole, and has been removed by hand since.
+                flight, joined = self._flights.join(key, lambda: self._lead(wanted, partial))
             time.sleep(_POLL)
         return None
 
@@ -113,9 +125,24 @@ class Transfers:
                     self._transfer(wanted, writer)
 
     def _transfer(self, wanted: Wanted, writer: Writer) -> None:
+        key = str(writer.partial.path)
         try:
             Transfer(wanted, writer, self._upstream).run()
+        except DigestMismatchError as error:
+            log.warning("%s/%s: %s", wanted.project, wanted.filename, error)
+            # Once may be an accident on the way, and is tried afresh.
+            (self._refused if self._wrong.get(key) else self._wrong).put(key, error)
+            raise
         except EggProxyError as error:
             log.warning("%s/%s: %s", wanted.project, wanted.filename, error)
-            self._failed.put(str(writer.partial.path), error)
+            self._failed.put(key, error)
             raise
+        self._wrong.forget(key)
+
+
+def _held_back_whole(announced: Announced) -> bool:
+    """Say whether a file is so small that nothing of it can be sent before it is verified.
+
+    Its errors can still be told in a status, then.
+    """
+    return announced.total is not None and announced.total <= HOLD_BACK

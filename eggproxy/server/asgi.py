@@ -10,7 +10,7 @@ from eggproxy.accesslog import AccessLog, line
 from eggproxy.errors import EggProxyError, EndingError
 from eggproxy.flights import launch
 from eggproxy.front import Front
-from eggproxy.responses import FileBody, GrowingBody, Request, Response, of_error
+from eggproxy.responses import Body, FileBody, GrowingBody, Request, Response, of_error
 from eggproxy.server.bodies import file_blocks, growing_blocks
 
 Scope = MutableMapping[str, Any]
@@ -62,7 +62,7 @@ class Application:
                 # The grace after a signal is over.
                 response = of_error(EndingError(), request)
         sent = await self._send(response, scope, receive, send)
-        self.note(scope, request, response, sent, began)
+        self._note(scope, request, response, sent, began)
 
     async def _respond_cold(self, request: Request) -> Response:
         """Have a thread answer; whoever asks for the same meanwhile waits without one."""
@@ -132,12 +132,14 @@ class Application:
             await blocks.aclose()
         return sent
 
-    def note(
+    def _note(
         self, scope: Scope, request: Request, response: Response, sent: int, began: float
     ) -> None:
         """Write the request's line into the log."""
         if self.log is None:
             return
+        expected = _length(response.body)
+        cut = expected is not None and sent < expected
         agent = next((value for name, value in scope["headers"] if name == b"user-agent"), b"-")
         entry = line(
             now=self.log.now(),
@@ -146,7 +148,7 @@ class Application:
             path=request.raw_path,
             status=int(response.status),
             size=sent,
-            cache_status=response.cache_status,
+            cache_status=f"{response.cache_status}; cut" if cut else response.cache_status,
             seconds=time.perf_counter() - began,
             agent=agent,
         )
@@ -176,6 +178,15 @@ def request_of(scope: Scope) -> Request:
     return Request(
         scope["method"], raw_path, scope["query_string"].decode("latin-1"), root, **found
     )
+
+
+def _length(body: Body) -> int | None:
+    """Bytes that a whole body has; None where nobody knows yet."""
+    if isinstance(body, FileBody):
+        return body.span.stop - body.span.start
+    if isinstance(body, GrowingBody):
+        return None if body.stop is None else body.stop - body.start
+    return len(body)
 
 
 async def _disconnected(receive: Receive) -> None:
