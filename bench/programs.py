@@ -56,7 +56,7 @@ class Program:
     def family(self) -> list[int]:
         """List the process and its descendants, by id."""
         parents = {}
-        for name in filter(str.isdigit, os.listdir("/proc")):
+        for name in (path.name for path in Path("/proc").iterdir() if path.name.isdigit()):
             try:
                 fields = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()
             except OSError:

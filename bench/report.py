@@ -36,7 +36,7 @@ class Row:
     @property
     def cells(self) -> tuple[str, ...]:
         """The texts of the line, in the order of `TITLES`."""
-        ratio = f"{self.value:.2f}x" if self.value is not None and self.unit == "x" else ""
+        ratio = f"{self.value:.3f}x" if self.value is not None and self.unit == "x" else ""
         sign = ">=" if self.better == "more" else "<="
         target = f"{sign} {self.target:g}{self.unit}" if self.target is not None else ""
         return (self.what, self.ours, self.reference, ratio, target, self.verdict)

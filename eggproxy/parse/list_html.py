@@ -15,7 +15,7 @@ from eggproxy.parse.peek import peeked
 from eggproxy.parse.urls import Base
 
 _USUAL_NAMES = re.compile(r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9._-]{0,198}[a-zA-Z0-9])?+\n)*+")
-_PIECE = 256 * 1024
+_PIECE = 64 * 1024
 _AFTER_ANCHOR = re.compile(rb"</a\s*+>", re.IGNORECASE)
 
 

@@ -34,14 +34,14 @@ def project_list(body: bytes) -> ProjectList:
 
 
 def _projects(array: msgspec.Raw) -> Iterator[ListedProject]:
-    item = None
-    usable = False
+    seen = usable = False
     for item in _items(array):
+        seen = True
         name = item.pop("name", None) if isinstance(item, dict) else None
         if isinstance(name, str) and is_project_name(name):
             usable = True
             yield ListedProject(name=name, extra=item or None)
-    if item is not None and not usable:
+    if seen and not usable:
         raise Nonsense("sent a project list with no usable name")
 
 
