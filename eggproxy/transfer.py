@@ -1,7 +1,7 @@
 """One transfer of one file by the writer that has its lock: fetched, resumed, verified."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from eggproxy.errors import (
@@ -44,9 +44,19 @@ def strongest(hashes: dict[str, str]) -> tuple[str, str] | None:
 
 
 class Transfer:
-    """One attempt of a writer to make a file whole."""
+    """One attempt of a writer to make a file whole.
 
-    def __init__(self, wanted: Wanted, writer: Writer, upstream: Upstream) -> None:
+    `on_news` is called when upstream has answered, and when the digest has proved right.
+    """
+
+    def __init__(
+        self,
+        wanted: Wanted,
+        writer: Writer,
+        upstream: Upstream,
+        on_news: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.on_news = on_news
         self.wanted = wanted
         self.writer = writer
         self.upstream = upstream
@@ -70,6 +80,9 @@ class Transfer:
                 if attempt == TRIES or self.hash is None or not moved:
                     raise
         self._verify()
+        # Nobody has to wait for the disk.
+        self.writer.verified()
+        self.on_news()
         self.writer.commit()
 
     def _receive(self) -> None:
@@ -83,6 +96,7 @@ class Transfer:
         ) as stream:
             total = self._total(stream)
             self.writer.partial.announce(Announced(total=total, validator=stream.validator))
+            self.on_news()
             for block in self._new_blocks(stream, have):
                 self.writer.write(block)
                 self._digest(block)

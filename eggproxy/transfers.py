@@ -5,6 +5,7 @@ process finds the growing file by its lock, and takes over with a Range request 
 """
 
 import logging
+import threading
 import time
 from concurrent.futures import Future
 
@@ -12,7 +13,7 @@ from eggproxy.errors import DigestMismatchError, EggProxyError, UpstreamUnavaila
 from eggproxy.flights import Flights
 from eggproxy.remembered import Remembered
 from eggproxy.store import EggsDirectory, Partial, Tail, Writer
-from eggproxy.store.partial import HOLD_BACK, Announced, Progress
+from eggproxy.store.partial import HOLD_BACK, Progress
 from eggproxy.transfer import Transfer, Wanted, strongest
 from eggproxy.upstream import Upstream, shown
 
@@ -26,8 +27,7 @@ FAILURE_MEMORY = 2.0
 MISMATCH_MEMORY = 60.0
 """Seconds for which a file that came with wrong bytes twice is refused: clients would go on."""
 
-_POLL = 0.002
-_STAND_BY = 0.02
+_LOOK = 0.02
 
 
 class Growing:
@@ -72,6 +72,8 @@ class Transfers:
     def __init__(self, store: EggsDirectory, upstream: Upstream) -> None:
         self._store = store
         self._upstream = upstream
+        # When upstream has answered, when a file is whole, when a transfer has failed.
+        self._news = threading.Condition(threading.RLock())
         self._flights: Flights[str, None] = Flights("transfer")
         self._failed: Remembered[str, EggProxyError] = Remembered(
             seconds=FAILURE_MEMORY, limit=10_000, clock=time.monotonic
@@ -94,26 +96,53 @@ class Transfers:
         failed = self._refused.get(key) or self._failed.get(key)
         if failed is not None:
             raise failed
-        flight, joined = self._flights.join(key, lambda: self._lead(wanted, partial))
-        while not partial.final.exists():
-            announced = partial.announced()
-            if announced is not None and announced.live and not _held_back_whole(announced):
-                tail = partial.follow()
-                if tail is not None:
-                    return Growing(wanted, tail, announced.total, flight, joined=joined)
-            if flight.done():
-                flight.result()
-                # It was whole, and has been removed by hand since.
-                flight, joined = self._flights.join(key, lambda: self._lead(wanted, partial))
-            time.sleep(_POLL)
+        flight, joined = self._fly(key, wanted, partial)
+        with self._news:
+            while not partial.final.exists():
+                growing = self._follow(wanted, partial, flight, joined=joined)
+                if growing is not None:
+                    return growing
+                if flight.done():
+                    flight.result()
+                    # It was whole, and has been removed by hand since.
+                    flight, joined = self._fly(key, wanted, partial)
+                # News of other processes come by looking.
+                self._news.wait(_LOOK)
         return None
+
+    def _fly(self, key: str, wanted: Wanted, partial: Partial) -> tuple[Future[None], bool]:
+        flight, joined = self._flights.join(key, lambda: self._lead(wanted, partial))
+        if not joined:
+            flight.add_done_callback(lambda _flight: self._tell())
+        return flight, joined
+
+    def _tell(self) -> None:
+        with self._news:
+            self._news.notify_all()
+
+    def _follow(
+        self, wanted: Wanted, partial: Partial, flight: Future[None], *, joined: bool
+    ) -> Growing | None:
+        """Follow a growing file, once upstream has answered."""
+        announced = partial.announced()
+        if announced is None or not announced.live:
+            return None
+        tail = partial.follow()
+        if tail is None:
+            return None
+        small = announced.total is not None and announced.total <= HOLD_BACK
+        if small and not tail.progress(announced.total).complete:
+            # Nothing of it can be sent before it is verified; till then an error has a status.
+            tail.close()
+            return None
+        return Growing(wanted, tail, announced.total, flight, joined=joined)
 
     def _lead(self, wanted: Wanted, partial: Partial) -> None:
         """Bring a file to its end, or stand by while another process does, and take over."""
         while not partial.final.exists():
             writer = partial.lead()
             if writer is None:
-                time.sleep(_STAND_BY)
+                time.sleep(_LOOK)
                 continue
             with writer:
                 if partial.final.exists():
@@ -127,7 +156,7 @@ class Transfers:
     def _transfer(self, wanted: Wanted, writer: Writer) -> None:
         key = str(writer.partial.path)
         try:
-            Transfer(wanted, writer, self._upstream).run()
+            Transfer(wanted, writer, self._upstream, self._tell).run()
         except DigestMismatchError as error:
             log.warning("%s/%s: %s", wanted.project, wanted.filename, error)
             # Once may be an accident on the way, and is tried afresh.
@@ -138,11 +167,3 @@ class Transfers:
             self._failed.put(key, error)
             raise
         self._wrong.forget(key)
-
-
-def _held_back_whole(announced: Announced) -> bool:
-    """Say whether a file is so small that nothing of it can be sent before it is verified.
-
-    Its errors can still be told in a status, then.
-    """
-    return announced.total is not None and announced.total <= HOLD_BACK

@@ -40,7 +40,9 @@ def is_refused(proxy: Server) -> bool:
 
 def test_file__miss_then_hit(proxy: Server, upstream: Upstream) -> None:
     """A file comes from upstream once, and from disk ever after, with the same headers."""
-    miss, hit = proxy.get(PATH), proxy.get(PATH)
+    miss = proxy.get(PATH)
+    wait_until((proxy.eggs / "foo-bar" / NAME).exists)
+    hit = proxy.get(PATH)
     assert miss.body == hit.body == BIG
     assert "fwd=uri-miss" in miss.headers["Cache-Status"]
     assert hit.headers["Cache-Status"] == "eggproxy; hit"
@@ -50,12 +52,13 @@ def test_file__miss_then_hit(proxy: Server, upstream: Upstream) -> None:
         assert reply.headers["Cache-Control"] == "public, max-age=31536000, immutable"
         assert reply.headers["Content-Length"] == str(len(BIG))
     assert len(upstream.asked(NAME)) == 1
-    assert leftovers(proxy) == set()
+    wait_until(lambda: leftovers(proxy) == set())
 
 
 def test_file__needs_no_upstream_once_stored(proxy: Server, upstream: Upstream) -> None:
     """A stored file is served although its page is stale and upstream is down."""
     proxy.get(PATH)
+    wait_until((proxy.eggs / "foo-bar" / NAME).exists)
     proxy.age_pages(3600)
     with upstream.down():
         assert proxy.get(PATH).body == BIG
@@ -72,6 +75,7 @@ def test_file__streamed_while_stored(proxy: Server, upstream: Upstream) -> None:
     gate.open()
     assert response.read() == BIG[300_000:]
     connection.close()
+    wait_until((proxy.eggs / "foo-bar" / NAME).exists)
     assert (proxy.eggs / "foo-bar" / NAME).read_bytes() == BIG
 
 
@@ -344,6 +348,7 @@ def test_static__the_directory_is_an_index(proxy: Server) -> None:
     page = proxy.get("/pypi/foo-bar/").body
     proxy.get(PATH)
     proxy.get("/pypi/")
+    wait_until((proxy.eggs / "foo-bar" / NAME).exists)
     assert (proxy.eggs / "foo-bar" / "index.html").read_bytes() == page
     assert (proxy.eggs / "foo-bar" / NAME).read_bytes() == BIG
     assert f'href="{NAME}#sha256={SHA256}"'.encode() in page

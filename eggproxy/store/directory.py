@@ -16,11 +16,11 @@ import msgspec
 from isal import igzip, isal_zlib
 
 from eggproxy.errors import StorageError
-from eggproxy.model import ProjectDetail
 from eggproxy.names import NormalizedName, is_project_name, normalize
 from eggproxy.negotiation import Form
 from eggproxy.store import atomic
 from eggproxy.store.partial import Partial
+from eggproxy.store.records import Record, Records
 
 # Level 1 of isal is as small as zlib's 6 and a multiple faster.
 _GZIP_LEVEL = 1
@@ -28,28 +28,7 @@ _SCRATCH_MAX_AGE = 3600
 FORMS: tuple[Form, ...] = ("json", "html")
 
 
-class Validators(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """By what upstream can tell that a page has not changed."""
-
-    etag: str | None = None
-    last_modified: str | None = None
-    # SHA-256 of the page as it came, for upstreams that give neither.
-    digest: str = ""
-
-
-class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is known of a stored page; the time of its file is when upstream last confirmed it."""
-
-    url: str
-    validators: Validators
-    # None for the project list, which is read from nowhere but its pages.
-    detail: ProjectDetail | None = None
-    # Files whose `.metadata` upstream promised and did not have.
-    withdrawn: list[str] = []
-
-
 _encode = msgspec.json.Encoder().encode
-_decode_record = msgspec.json.Decoder(Record).decode
 
 
 class EggsDirectory:
@@ -60,6 +39,7 @@ class EggsDirectory:
         self._own = root / ".eggproxy"
         self._scratch = self._own / "tmp"
         self._partials = self._own / "partial"
+        self._records = Records()
 
     def prepare(self) -> None:
         """Make the folders, and clear away what crashed writers left an hour ago or before.
@@ -120,7 +100,7 @@ class EggsDirectory:
         if self.checked(project) is None:
             return None
         try:
-            return _decode_record(self._record(project).read_bytes())
+            return self._records.read(project, self._record(project))
         except (FileNotFoundError, msgspec.DecodeError):
             return None
         except OSError as error:
@@ -173,7 +153,8 @@ class EggsDirectory:
         path = self._record(project)
         with atomic.storage_errors(path):
             self._replace(path, _encode(record))
-        self.touch(project, now)
+            os.utime(path, (now, now))
+            self._records.hold(project, path, record)
 
     def _replace(self, path: Path, content: bytes) -> None:
         atomic.replace(path, content, scratch=self._scratch)

@@ -1,5 +1,8 @@
 """The growing file of a transfer: one process writes it, anybody follows it while it grows.
 
+While it grows the file is executable by its owner. That is how it shows to everyone, without a
+further look at the disk, that its digest has not been verified yet.
+
 The lock *is* the partial file: `flock` on the writer's own descriptor. It excludes threads and
 processes alike, and dies with the process. Lock free and no final file means that the writer
 died, and the next one goes on where it stopped.
@@ -9,6 +12,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -22,6 +26,8 @@ HOLD_BACK = 64 * 1024
 """Bytes at the end that no client gets before the digest of the whole is verified."""
 
 _BLOCK = 1 << 20
+_GROWING = stat.S_IXUSR
+_EXECUTABLE = stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
 
 
 class Announced(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -61,7 +67,7 @@ class Partial:
         with atomic.storage_errors(self.path):
             while True:
                 flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-                descriptor = os.open(self.path, flags, 0o666)
+                descriptor = os.open(self.path, flags, 0o777)
                 try:
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
@@ -77,7 +83,7 @@ class Partial:
     def follow(self) -> "Tail | None":
         """Open the growing file for reading; None if there is none."""
         try:
-            return Tail(os.open(self.path, os.O_RDONLY | os.O_CLOEXEC), self.final)
+            return Tail(os.open(self.path, os.O_RDONLY | os.O_CLOEXEC))
         except FileNotFoundError:
             return None
 
@@ -111,7 +117,10 @@ class Writer:
     def __init__(self, partial: Partial, descriptor: int) -> None:
         self.partial = partial
         self._descriptor = descriptor
-        self.size = os.fstat(descriptor).st_size
+        facts = os.fstat(descriptor)
+        self.size = facts.st_size
+        self._mode = stat.S_IMODE(facts.st_mode)
+        os.fchmod(descriptor, self._mode | _GROWING)
         os.lseek(descriptor, 0, os.SEEK_END)
 
     def stored(self) -> Iterator[bytes]:
@@ -129,8 +138,14 @@ class Writer:
                 view = view[os.write(self._descriptor, view) :]
         self.size += len(data)
 
+    def verified(self) -> None:
+        """Let go of the bytes held back: the digest is right. Raises StorageError."""
+        with atomic.storage_errors(self.partial.path):
+            os.fchmod(self._descriptor, self._mode & ~_EXECUTABLE)
+
     def commit(self) -> None:
         """Give the verified file its final name. Raises StorageError."""
+        self.verified()
         with atomic.storage_errors(self.partial.final):
             # A wrong byte after a power cut would be kept for ever under this name.
             os.fsync(self._descriptor)
@@ -166,17 +181,16 @@ class Writer:
 class Tail:
     """A reader of a growing file."""
 
-    def __init__(self, descriptor: int, final: Path) -> None:
+    def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
-        self._final = final
 
     def progress(self, total: int | None) -> Progress:
         """Say how far the file may be read; `total` is its whole size in bytes, if known."""
-        size = os.fstat(self.descriptor).st_size
-        if atomic.is_same(self.descriptor, self._final):
-            return Progress(os.fstat(self.descriptor).st_size, complete=True)
-        end = size if total is None else total
-        return Progress(max(0, min(size, end - HOLD_BACK)), complete=False)
+        facts = os.fstat(self.descriptor)
+        if not facts.st_mode & _GROWING:
+            return Progress(facts.st_size, complete=True)
+        end = facts.st_size if total is None else total
+        return Progress(max(0, min(facts.st_size, end - HOLD_BACK)), complete=False)
 
     def read(self, offset: int, count: int) -> bytes:
         """Read `count` bytes at most from `offset`."""

@@ -1,0 +1,91 @@
+"""Records held in memory: a client wants the files of one page one after the other."""
+
+import os
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from eggproxy.model import ProjectDetail
+from eggproxy.names import NormalizedName
+
+MAX_FILES = 10_000
+"""How many files the records held may have in all; each takes about a kilobyte."""
+
+
+class Validators(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """By what upstream can tell that a page has not changed."""
+
+    etag: str | None = None
+    last_modified: str | None = None
+    # SHA-256 of the page as it came, for upstreams that give neither.
+    digest: str = ""
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is known of a stored page; the time of its file is when upstream last confirmed it."""
+
+    url: str
+    validators: Validators
+    # None for the project list, which is read from nowhere but its pages.
+    detail: ProjectDetail | None = None
+    # Files whose `.metadata` upstream promised and did not have.
+    withdrawn: list[str] = []
+
+    @property
+    def weight(self) -> int:
+        """How much memory it takes, in files."""
+        return 1 + (len(self.detail.files) if self.detail is not None else 0)
+
+
+class _Held(NamedTuple):
+    changed: tuple[int, int, int]
+    record: Record
+
+
+_decode = msgspec.json.Decoder(Record).decode
+
+
+class Records:
+    """Reads records, and holds those that were used last."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: OrderedDict[NormalizedName | None, _Held] = OrderedDict()
+        self._weight = 0
+
+    def read(self, name: NormalizedName | None, path: Path) -> Record:
+        """Read a record, if it has changed. Raises OSError, msgspec.DecodeError."""
+        changed = _signature(path)
+        with self._lock:
+            held = self._held.get(name)
+            if held is not None and held.changed == changed:
+                self._held.move_to_end(name)
+                return held.record
+        record = _decode(path.read_bytes())
+        self._hold(name, _Held(changed, record))
+        return record
+
+    def hold(self, name: NormalizedName | None, path: Path, record: Record) -> None:
+        """Hold a record that has just been written, under its lock. Raises OSError."""
+        self._hold(name, _Held(_signature(path), record))
+
+    def _hold(self, name: NormalizedName | None, held: _Held) -> None:
+        with self._lock:
+            self._drop(name)
+            self._held[name] = held
+            self._weight += held.record.weight
+            while self._weight > MAX_FILES and len(self._held) > 1:
+                self._drop(next(iter(self._held)))
+
+    def _drop(self, name: NormalizedName | None) -> None:
+        gone = self._held.pop(name, None)
+        if gone is not None:
+            self._weight -= gone.record.weight
+
+
+def _signature(path: Path) -> tuple[int, int, int]:
+    facts = os.stat(path)  # noqa: PTH116  as quick as can be
+    return facts.st_mtime_ns, facts.st_size, facts.st_ino
