@@ -9,7 +9,7 @@ EGGS ?= var/eggs
 OPTIONS ?=
 # Debian packages with programs that the tests, or the benchmark, run.
 TEST_PACKAGES ?=
-BENCH_PACKAGES ?= nginx-light
+BENCH_PACKAGES ?= nginx-light wrk
 
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
 DESCRIPTION = pyproject.toml setup.py

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from eggproxy import freshness
 from eggproxy.errors import EggProxyError, NoSuchProjectError, UpstreamUnavailableError
 from eggproxy.flights import Flights
-from eggproxy.freshness import Lifetime
+from eggproxy.freshness import CLOCK_SKEW, Lifetime
 from eggproxy.model import ProjectDetail
 from eggproxy.names import NormalizedName
 from eggproxy.refresh import Refresher
@@ -127,7 +127,7 @@ class Pages:
     def _stale(self, checked: float | None, error: EggProxyError) -> PageState:
         """Serve what is stored instead of an error, however old; without it, raise."""
         if checked is None:
-            raise error
+            raise error.with_traceback(None)
         status = f"fwd=stale; fwd-status={int(error.status)}; detail=stale-if-error"
         age = freshness.age(checked, self._clock())
         return PageState(fresh_until=0.0, age=age, cache_status=status)
@@ -137,7 +137,7 @@ class Pages:
             return
         missing = self._missing.get(name)
         if missing is not None:
-            raise missing
+            raise missing.with_traceback(None)
 
     def _wait(self, name: Name, flight: Future[str], *, stored: bool) -> str:
         """Wait for a refresh: with a stored page no longer than the timeout in all."""
@@ -153,7 +153,7 @@ class Pages:
         """Ask upstream, under the page's lock, unless somebody else has done so `since`."""
         with self.store.lock(name):
             checked = self.store.checked(name)
-            if checked is not None and checked >= since:
+            if checked is not None and since <= checked <= self._clock() + CLOCK_SKEW:
                 return "fwd=stale; collapsed"
             record = self.store.record(name)
             try:

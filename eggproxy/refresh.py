@@ -88,7 +88,9 @@ class Refresher:
             page.body, content_type=page.content_type, url=page.url, project=name
         )
         if old is not None and old.detail is not None:
-            if old.detail.files and not detail.files:
+            # PEP 792: a quarantined project MUST NOT offer any file.
+            quarantined = detail.status is not None and detail.status.status == "quarantined"
+            if old.detail.files and not detail.files and not quarantined:
                 had = len(old.detail.files)
                 raise parse.Nonsense(f"sent a page without files where {had} were known")
             record = msgspec.structs.replace(record, withdrawn=old.withdrawn)

@@ -13,7 +13,7 @@ from eggproxy.errors import (
 from eggproxy.names import NormalizedName
 from eggproxy.store import Writer
 from eggproxy.store.partial import Announced
-from eggproxy.upstream import Missing, Stream, Upstream, shown
+from eggproxy.upstream import Missing, RangeRefused, Stream, Upstream, shown
 
 DIGESTS = ("sha256", "sha512", "sha384", "sha3_512", "sha3_256", "blake2b", "sha1", "md5")
 """Digests that are verified, the one that is relied on first."""
@@ -43,6 +43,10 @@ def strongest(hashes: dict[str, str]) -> tuple[str, str] | None:
     return next(((name, hashes[name]) for name in DIGESTS if hashes.get(name)), None)
 
 
+class StartAgain(Exception):  # noqa: N818  a turn, not a fault
+    """What was stored was of no use, and is gone; the next writer starts at the first byte."""
+
+
 class Transfer:
     """One attempt of a writer to make a file whole.
 
@@ -63,7 +67,7 @@ class Transfer:
         self.hash = hashlib.new(wanted.digest[0]) if wanted.digest else None
 
     def run(self) -> None:
-        """Fetch, verify, and put in place."""
+        """Fetch, verify, and put in place. Raises EggProxyError, StartAgain."""
         for block in self.writer.stored():
             self._digest(block)
         for attempt in range(1, TRIES + 1):
@@ -71,6 +75,10 @@ class Transfer:
             try:
                 self._receive()
                 break
+            except RangeRefused:
+                # What is stored is longer than the file, or all of it: only a new start can tell.
+                self.writer.discard()
+                raise StartAgain from None
             except Missing:
                 raise NoSuchFileError(
                     self.wanted.project, self.wanted.filename, "upstream no longer has it"

@@ -14,7 +14,7 @@ from eggproxy.flights import Flights
 from eggproxy.remembered import Remembered
 from eggproxy.store import EggsDirectory, Partial, Tail, Writer
 from eggproxy.store.partial import HOLD_BACK, Progress
-from eggproxy.transfer import Transfer, Wanted, strongest
+from eggproxy.transfer import StartAgain, Transfer, Wanted, strongest
 from eggproxy.upstream import Upstream, shown
 
 __all__ = ["Growing", "Transfers", "Wanted", "strongest"]
@@ -74,6 +74,8 @@ class Transfers:
         self._upstream = upstream
         # When upstream has answered, when a file is whole, when a transfer has failed.
         self._news = threading.Condition(threading.RLock())
+        # What is being written for certain: a killed writer leaves its announcement behind.
+        self._written: set[str] = set()
         self._flights: Flights[str, None] = Flights("transfer")
         self._failed: Remembered[str, EggProxyError] = Remembered(
             seconds=FAILURE_MEMORY, limit=10_000, clock=time.monotonic
@@ -95,7 +97,7 @@ class Transfers:
         key = str(partial.path)
         failed = self._refused.get(key) or self._failed.get(key)
         if failed is not None:
-            raise failed
+            raise failed.with_traceback(None)
         flight, joined = self._fly(key, wanted, partial)
         with self._news:
             while not partial.final.exists():
@@ -113,18 +115,25 @@ class Transfers:
     def _fly(self, key: str, wanted: Wanted, partial: Partial) -> tuple[Future[None], bool]:
         flight, joined = self._flights.join(key, lambda: self._lead(wanted, partial))
         if not joined:
-            flight.add_done_callback(lambda _flight: self._tell())
+            flight.add_done_callback(lambda _flight: self._end(key))
         return flight, joined
 
-    def _tell(self) -> None:
+    def _tell(self, key: str) -> None:
+        """Tell that there is a writer, and that it gets on."""
         with self._news:
+            self._written.add(key)
+            self._news.notify_all()
+
+    def _end(self, key: str) -> None:
+        with self._news:
+            self._written.discard(key)
             self._news.notify_all()
 
     def _follow(
         self, wanted: Wanted, partial: Partial, flight: Future[None], *, joined: bool
     ) -> Growing | None:
         """Follow a growing file, once upstream has answered."""
-        announced = partial.announced()
+        announced = partial.announced() if str(partial.path) in self._written else None
         if announced is None or not announced.live:
             return None
         tail = partial.follow()
@@ -142,6 +151,7 @@ class Transfers:
         while not partial.final.exists():
             writer = partial.lead()
             if writer is None:
+                self._tell(str(partial.path))
                 time.sleep(_LOOK)
                 continue
             with writer:
@@ -156,7 +166,9 @@ class Transfers:
     def _transfer(self, wanted: Wanted, writer: Writer) -> None:
         key = str(writer.partial.path)
         try:
-            Transfer(wanted, writer, self._upstream, self._tell).run()
+            Transfer(wanted, writer, self._upstream, lambda: self._tell(key)).run()
+        except StartAgain:
+            return
         except DigestMismatchError as error:
             log.warning("%s/%s: %s", wanted.project, wanted.filename, error)
             # Once may be an accident on the way, and is tried afresh.

@@ -178,7 +178,6 @@ def test_put__bounded_in_bytes(page: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert answers.get(key(b"/0")) is None
 
 
-@pytest.mark.xfail(reason="the oldest gives way, however much it is used")
 def test_put__what_is_used_stays(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The least recently used answers give way, as MAX_BODIES says."""
     monkeypatch.setattr(hot, "MAX_ANSWERS", 2)

@@ -162,7 +162,6 @@ def test_ensure__always_refresh(root: Path, upstream: Upstream) -> None:
     assert (pages.asked(), pages.is_fresh(FOO)) == (3, False)
 
 
-@pytest.mark.xfail(reason="it is taken for one that another process has just confirmed")
 def test_ensure__a_clock_that_was_wrong(pages: Case) -> None:
     """A page that was confirmed in the future is asked for now, not only from then on."""
     pages.ensure(FOO)
@@ -274,7 +273,6 @@ def test_stale__emptied_by_upstream(stale: Case) -> None:
     assert NAME in stale.page()
 
 
-@pytest.mark.xfail(reason="a quarantined project stays installable from here")
 def test_stale__quarantined_by_upstream(stale: Case) -> None:
     """A project without files that says why is taken at its word (PEP 792: MUST NOT offer any)."""
     stale.upstream.remove("foo", NAME)
@@ -392,7 +390,6 @@ def test_missing__after_another_process_stored_it(pages: Case, root: Path) -> No
     assert pages.how(NONE) == "hit"
 
 
-@pytest.mark.xfail(reason="the one remembered error gathers the frames of all that had it")
 def test_missing__costs_no_memory_each_time(pages: Case) -> None:
     """Asking again and again for what is not there fills no memory."""
     errors: list[EggProxyError] = []
@@ -448,7 +445,6 @@ def test_heals__a_folder_removed(stale: Case) -> None:
     assert NAME in stale.page()
 
 
-@pytest.mark.xfail(reason="an OSError of the lock is a 500, although a page is there")
 def test_stale__where_no_lock_can_be_had(stale: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the system gives no lock (too many open files, some network disks) the page stays."""
 

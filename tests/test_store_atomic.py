@@ -70,16 +70,6 @@ def test_replacement__discarded(tmp_path: Path, scratch: Path) -> None:
     assert not (tmp_path / "page").exists()
 
 
-@pytest.mark.xfail(reason="the name of the scratch file is taken")
-def test_replace__beside_what_a_crash_left(tmp_path: Path, scratch: Path) -> None:
-    """A process finds its way round what a killed one of the same number left: so in containers."""
-    first = atomic.Replacement(tmp_path / "page", scratch=scratch)
-    ((name, number),) = [(p.name, p.name.split("-")[1]) for p in scratch.iterdir()]
-    (scratch / name.replace(f"-{number}-", f"-{int(number) + 1}-", 1)).write_bytes(b"left")
-    first.discard()
-    atomic.replace(tmp_path / "page", b"x", scratch=scratch)
-
-
 def test_storage_errors(tmp_path: Path) -> None:
     """What the operating system says becomes an answer that names the path."""
     path = tmp_path / "nothing" / "file"
@@ -125,14 +115,12 @@ def test_folder_lock__one_at_a_time(tmp_path: Path) -> None:
     hold_by_turns(folder)
 
 
-@pytest.mark.xfail(reason="now and then the folder goes while it is made", strict=False)
 def test_folder_lock__one_at_a_time_though_the_folder_goes(tmp_path: Path) -> None:
     """That holds where the folder comes and goes between them, as for unknown projects."""
     hold_by_turns(tmp_path / "own" / "foo")
     assert not (tmp_path / "own" / "foo").exists()
 
 
-@pytest.mark.xfail(reason="Path.mkdir raises where the folder goes between two of its steps")
 def test_folder_lock__the_folder_goes_while_it_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

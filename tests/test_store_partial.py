@@ -248,7 +248,6 @@ def test_partial__of_a_long_name(tmp_path: Path, length: int) -> None:
     fetch(tmp_path, "x" * length)
 
 
-@pytest.mark.xfail(reason="what is put around its name makes it too long for the file system")
 @pytest.mark.parametrize("suffix", ["", ".metadata"])
 def test_partial__of_the_longest_name(tmp_path: Path, suffix: str) -> None:
     """A file with the longest name that is taken can be fetched, and so can its metadata."""

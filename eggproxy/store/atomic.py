@@ -3,14 +3,12 @@
 import contextlib
 import errno
 import fcntl
-import itertools
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 from eggproxy.errors import StorageError
-
-_counter = itertools.count()
 
 
 @contextlib.contextmanager
@@ -27,7 +25,8 @@ class Replacement:
 
     def __init__(self, path: Path, *, scratch: Path) -> None:
         self._path = path
-        self._temporary = scratch / f"{os.getpid()}-{next(_counter)}-{path.name}"
+        # Not by process number, which in containers is often the one of who crashed before.
+        self._temporary = scratch / f"{secrets.token_hex(8)}-{path.name}"
         # Not tempfile: its files are readable by nobody else, and web servers shall read these.
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         self._file = os.fdopen(os.open(self._temporary, flags, 0o666), "wb")
@@ -76,17 +75,16 @@ def folder_lock(folder: Path) -> Iterator[None]:
     """Hold a folder for oneself, across threads and processes, waiting for it.
 
     The lock is `flock` on the folder itself: no lock files pile up, and it dies with the process.
+    Raises StorageError if there cannot be such a folder.
+
     A folder that holds nothing afterwards is removed, under the lock; who waited for that one
     notices and takes the new one.
     """
     while True:
-        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = _opened(folder)
         try:
-            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            continue
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            with storage_errors(folder):
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
             if not is_same(descriptor, folder):
                 continue
             try:
@@ -96,6 +94,17 @@ def folder_lock(folder: Path) -> Iterator[None]:
             return
         finally:
             os.close(descriptor)
+
+
+def _opened(folder: Path) -> int:
+    """Open a folder, making it if need be, though others may be removing it."""
+    with storage_errors(folder):
+        while True:
+            try:
+                return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            except FileNotFoundError:
+                with contextlib.suppress(FileExistsError, FileNotFoundError):
+                    folder.mkdir(parents=True)
 
 
 def is_same(descriptor: int, path: Path) -> bool:

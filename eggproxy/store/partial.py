@@ -59,8 +59,10 @@ class Partial:
     @classmethod
     def of(cls, folder: Path, final: Path, identity: str) -> Self:
         """Name the partial of a file; another `identity` never goes on with its bytes."""
-        key = hashlib.sha256(f"{identity}\n{final.name}".encode()).hexdigest()[:16]
-        return cls(folder / f"{key}-{final.name}", final)
+        key = hashlib.sha256(f"{identity}\n{final.name}".encode()).hexdigest()[:32]
+        # The rest is for people; a name of full length would have no room for it.
+        rest = final.name.encode()[-80:].decode(errors="ignore")
+        return cls(folder / f"{key}-{rest}", final)
 
     def lead(self) -> "Writer | None":
         """Become the writer; None if there is one already. Raises StorageError."""

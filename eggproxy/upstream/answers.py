@@ -10,6 +10,10 @@ class Missing(Exception):  # noqa: N818  an answer, not a fault
     """Upstream says that there is no such thing (404, 410)."""
 
 
+class RangeRefused(Exception):  # noqa: N818  an answer, not a fault
+    """Upstream has no bytes from where a file was to be resumed (416)."""
+
+
 class NotModified(NamedTuple):
     """Upstream says that the stored page is still right."""
 

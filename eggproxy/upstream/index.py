@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from eggproxy.errors import UpstreamNonsenseError, UpstreamUnavailableError
-from eggproxy.upstream.answers import Fetched, Missing, NotModified, Stream, shown
+from eggproxy.upstream.answers import (
+    Fetched,
+    Missing,
+    NotModified,
+    RangeRefused,
+    Stream,
+    shown,
+)
 
 if TYPE_CHECKING:
     import requests
@@ -41,7 +48,8 @@ class Upstream:
         self.timeout = timeout
         self._auth = None
         if parts.username is not None:
-            self._auth = (unquote(parts.username), unquote(parts.password or ""))
+            # As bytes: what is given as text, requests sends as Latin-1 (RFC 7617 wants UTF-8).
+            self._auth = (unquote(parts.username).encode(), unquote(parts.password or "").encode())
         self._lock = threading.Lock()
         self._made: Wire | None = None
 
@@ -81,7 +89,8 @@ class Upstream:
         `start` asks for the bytes from there on, if the file is still the one of `validator`;
         the answer may begin at 0 all the same.
 
-        Raises Missing, UpstreamUnavailableError, UpstreamNonsenseError; so do the blocks.
+        Raises Missing, RangeRefused, UpstreamUnavailableError, UpstreamNonsenseError; the blocks
+        raise the latter two.
         """
         # Packing would change the bytes that the digest is of.
         headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
@@ -90,6 +99,8 @@ class Upstream:
             if validator:
                 headers["If-Range"] = validator
         with self._asked(url, headers) as response:
+            if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and start:
+                raise RangeRefused
             partial = response.status_code == HTTPStatus.PARTIAL_CONTENT and start > 0
             if not partial:
                 _demand(response, HTTPStatus.OK)
@@ -110,14 +121,12 @@ class Upstream:
     def _asked(self, url: str, headers: Mapping[str, str]) -> "Iterator[requests.Response]":
         """Ask, following redirects; the answer is closed afterwards."""
         for _hop in range(MAX_HOPS):
-            if urlsplit(url).scheme not in {"http", "https"}:
-                raise UpstreamNonsenseError(shown(url), "is not an http or https address")
             auth = self._auth if _origin(url) == _origin(self.index) else None
             with contextlib.closing(self._wire().get(url, headers, auth)) as response:
                 if response.status_code not in _REDIRECTS or "Location" not in response.headers:
                     yield response
                     return
-                url = urljoin(url, response.headers["Location"])
+                url = _redirected(url, response.headers["Location"])
         raise UpstreamNonsenseError(shown(url), f"redirects more than {MAX_HOPS} times")
 
     def _wire(self) -> "Wire":
@@ -143,10 +152,24 @@ def _demand(response: "requests.Response", status: HTTPStatus) -> None:
     raise UpstreamNonsenseError(shown(response.url), why)
 
 
+def _redirected(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise UpstreamNonsenseError(shown(url), "redirects to a broken address") from None
+
+
 def _origin(url: str) -> tuple[str, str, int | None]:
-    parts = urlsplit(url)
+    """Take the part of a URL that credentials are for. Raises UpstreamNonsenseError."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise UpstreamNonsenseError("index", "names a broken address") from None
+    if parts.scheme not in {"http", "https"}:
+        raise UpstreamNonsenseError(shown(url), "is not an http or https address")
     default = {"http": 80, "https": 443}.get(parts.scheme)
-    return parts.scheme, parts.hostname or "", parts.port or default
+    return parts.scheme, parts.hostname or "", port or default
 
 
 def _complete_length(response: "requests.Response", start: int) -> int | None:
