@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import BIN, Server, clean_environment, serving, wait_until
+from tests.servers import BIN, clean_environment, serving, wait_until
 from tests.upstream import Upstream
 
 NAME = "foo-1.0-py3-none-any.whl"

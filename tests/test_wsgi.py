@@ -45,7 +45,7 @@ def application(tmp_path: Path, upstream: Upstream) -> WSGIApplication:
 
 
 def test_wsgi__follows_the_standard(application: WSGIApplication) -> None:
-    """wsgiref's validator finds no fault with page, file, range, redirect or error."""
+    """The validator of wsgiref finds no fault with page, file, range, redirect or error."""
     for path in ("/pypi/foo/", "/pypi/foo/foo-1.0.tar.gz", "/pypi/foo", "/pypi/none/", "/x"):
         for _ in range(2):
             status, _headers, body = call(application, path)
