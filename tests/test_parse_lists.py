@@ -73,6 +73,7 @@ def test_html__names_as_shown(prefix: str, gap: str) -> None:
         ("../", "simple", None),
         ("/simple/", "simple", None),
         ("/", "Home", None),
+        ("/s", "s", "s"),
         ("", "self", None),
         ("#top", "top", None),
         ("?C=N;O=D", "Name", None),

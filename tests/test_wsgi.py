@@ -4,7 +4,7 @@ import io
 import subprocess
 import sys
 import wsgiref.util
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 from wsgiref.types import WSGIApplication
@@ -27,8 +27,9 @@ def call(
     request["wsgi.errors"] = io.StringIO()
     started: list[Any] = []
 
-    def start_response(*arguments: Any) -> Any:
+    def start_response(*arguments: Any) -> Callable[[bytes], object]:
         started[:] = arguments
+        return started.append
 
     blocks: Iterable[bytes] = validator(application)(request, start_response)
     body = b"".join(blocks)

@@ -95,8 +95,10 @@ class _Names:
         path = urlsplit(address.url).path if address else ""
         folder, _, segment = path.removesuffix("/").rpartition("/")
         segment = unquote(segment)
+        if address is None or segment in PAGE_NAMES:
+            return None
         # This page in another order, as directories offer, or one above it.
-        if address is None or self._folder.startswith(path) or segment in PAGE_NAMES:
+        if self._folder.startswith(f"{path.removesuffix('/')}/"):
             return None
         is_near = address.url.startswith(self._root)
         is_child = is_near and f"{folder}/" == self._folder and path.endswith("/")

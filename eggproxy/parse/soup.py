@@ -1,15 +1,16 @@
 """HTML of whatever shape, as browsers would read it: through BeautifulSoup."""
 
 import re
-from collections.abc import Iterable
 
 from bs4 import BeautifulSoup, SoupStrainer
-from bs4.element import Tag
+from bs4.element import CData, NavigableString, Tag
 from bs4.exceptions import ParserRejectedMarkup
 
 from eggproxy.parse.page import Link, Page
 
 _TAGS = ("a", "base", "meta", "form", "input", "script")
+# The strings that a person sees: comments and scripts are of other types.
+_TEXT = frozenset({NavigableString, CData})
 _XML_DECLARATION = re.compile(r"\s*<\?xml[^>]*>")
 
 
@@ -28,26 +29,61 @@ def read(text: str) -> Page:
         )
     except ParserRejectedMarkup:
         return Page([])
-    page = _page(soup.find_all(_TAGS))
-    # Its tags refer to each other: without this they wait for the garbage collector.
-    soup.decompose()
-    return page
+    reader = _Reader()
+    reader.read(soup)
+    return reader.page()
 
 
-def _page(tags: Iterable[Tag]) -> Page:
-    links: list[Link] = []
-    metas: dict[str, str] = {}
-    bases: list[str] = []
-    is_for_people = False
-    for tag in tags:
+class _Reader:
+    """Goes through a page once, in its order.
+
+    `Tag.get_text` for each anchor would go through the rest of the page each time, where anchors
+    lie in anchors.
+    """
+
+    def __init__(self) -> None:
+        self._links: list[tuple[dict[str, str], list[str]]] = []
+        self._metas: dict[str, str] = {}
+        self._bases: list[str] = []
+        self._is_for_people = False
+        # The text of the anchor that is open: one ends where the next begins.
+        self._text: list[str] = []
+
+    def read(self, soup: BeautifulSoup) -> None:
+        """Read all tags below this one."""
+        way = [(soup.name, iter(soup.contents))]
+        while way:
+            name, nodes = way[-1]
+            for node in nodes:
+                if isinstance(node, Tag):
+                    self._enter(node)
+                    way.append((node.name, iter(node.contents)))
+                    break
+                if type(node) in _TEXT:
+                    self._text.append(str(node))
+            else:
+                way.pop()
+                if name == "a":
+                    self._text = []
+
+    def page(self) -> Page:
+        """Give what was read."""
+        links = [
+            Link(attributes["href"], "".join(text).strip(), attributes)
+            for attributes, text in self._links
+            if "href" in attributes
+        ]
+        base = self._bases[0] if self._bases else None
+        return Page(links, self._metas, base, self._is_for_people)
+
+    def _enter(self, tag: Tag) -> None:
         attributes = {name: str(value) for name, value in tag.attrs.items()}
         if tag.name == "a":
-            if "href" in attributes:
-                links.append(Link(attributes["href"], tag.get_text().strip(), attributes))
+            self._text = []
+            self._links.append((attributes, self._text))
         elif tag.name == "base":
-            bases += [attributes["href"]] if "href" in attributes else []
+            self._bases += [attributes["href"]] if "href" in attributes else []
         elif tag.name == "meta" and attributes.get("http-equiv", "").lower() != "refresh":
-            metas.setdefault(attributes.get("name", ""), attributes.get("content", ""))
-        else:
-            is_for_people = True
-    return Page(links, metas, bases[0] if bases else None, is_for_people)
+            self._metas.setdefault(attributes.get("name", ""), attributes.get("content", ""))
+        elif tag.name in _TAGS:
+            self._is_for_people = True
