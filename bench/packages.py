@@ -65,7 +65,7 @@ def _copy_page(wheel: Path, pages: Path) -> None:
         files = answer.json()["files"]
     else:
         links = BeautifulSoup(answer.content, "lxml").find_all("a")
-        files = [_from_anchor(link) for link in links if isinstance(link, Tag)]
+        files = [_from_anchor(link) for link in links]
     # The digests of metadata hold for the few files whose metadata we have; see `write_index`.
     wanted = ("filename", "hashes", "requires-python", "size", "upload-time", "yanked")
     entries = [{key: file[key] for key in wanted if key in file} for file in files]

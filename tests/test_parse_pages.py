@@ -211,3 +211,11 @@ def test_project_detail__base_of_base() -> None:
     link = '<a href="demo-1.zip">x</a>'
     assert only_file(html(f'<base href="../f/">{link}')).url.endswith("/simple/f/demo-1.zip")
     assert only_file(html(f'<base href="data:x">{link}')).url == f"{URL}demo-1.zip"
+
+
+def test_project_detail__anchors_in_anchors() -> None:
+    """An anchor's text ends where the next begins, and a page of such is read before nightfall."""
+    link = '<a href="demo-1.zip"><b>x'
+    assert [file.filename for file in html(link * 20_000).files] == ["demo-1.zip"]
+    notes = '<a href="notes.pdf">notes.<i>pdf</i><a href="demo-1.zip"><b>demo</b>-1.zip</a>!</a>'
+    assert [file.filename for file in html(notes).files] == ["notes.pdf", "demo-1.zip"]

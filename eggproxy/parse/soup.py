@@ -2,9 +2,10 @@
 
 import re
 
-from bs4 import BeautifulSoup, SoupStrainer
+from bs4 import BeautifulSoup
 from bs4.element import CData, NavigableString, Tag
 from bs4.exceptions import ParserRejectedMarkup
+from bs4.filter import SoupStrainer
 
 from eggproxy.parse.page import Link, Page
 
