@@ -447,20 +447,18 @@ def test_resume__from_garbage(store: EggsDirectory, upstream: Upstream, url: str
     assert fetch(begin(store, upstream), wanted(url)) == BODY
 
 
+@pytest.mark.parametrize("_again", range(5))
 def test_resume__dead_writer_without_a_digest(
-    store: EggsDirectory, upstream: Upstream, url: str
+    store: EggsDirectory, upstream: Upstream, url: str, _again: int
 ) -> None:
     """Nobody follows what a dead writer has left and nobody goes on with."""
-    for _ in range(10):
-        store.file(FOO, NAME).unlink(missing_ok=True)
-        file = wanted(url, digest=None)
-        writer = lead(store, file)
-        writer.partial.announce(Announced(total=len(BODY)))
-        writer.write(BODY[:300_000])
-        os.close(writer._descriptor)  # as the end of a process does it, without a tidying up
-        writer._descriptor = -1
-        assert fetch(begin(store, upstream), file) == BODY
-        wait_until(store.file(FOO, NAME).exists)
+    file = wanted(url, digest=None)
+    writer = lead(store, file)
+    writer.partial.announce(Announced(total=len(BODY)))
+    writer.write(BODY[:300_000])
+    os.close(writer._descriptor)  # as the end of a process does it, without a tidying up
+    writer._descriptor = -1
+    assert fetch(begin(store, upstream), file) == BODY
 
 
 # Several processes.
@@ -556,6 +554,8 @@ def test_processes__leader_killed(
         with process(store, upstream, file) as follower:
             has_joined(follower)
             growing = begin(store, upstream).join(file)
+            assert growing is not None
+            wait_until(lambda: growing.progress() == (200_000, False))
             leader.kill()
             leader.wait(PATIENCE)
             upstream.wait_for(2, NAME)
@@ -574,6 +574,8 @@ def test_processes__leader_killed_without_a_digest(
         has_joined(leader)
         transfers = begin(store, upstream)
         growing = transfers.join(file)
+        assert growing is not None
+        wait_until(lambda: growing.progress() == (200_000, False))
         leader.kill()
         leader.wait(PATIENCE)
         upstream.wait_for(2, NAME)
