@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from eggproxy.errors import BadRequestError, RangeNotSatisfiableError
 
-_RANGE = re.compile(r"(\d{0,18})\s*-\s*(\d{0,18})\Z", re.ASCII)
+_RANGE = re.compile(r"(\d{0,99})\s*-\s*(\d{0,99})\Z", re.ASCII)
 
 
 class Span(NamedTuple):

@@ -145,6 +145,20 @@ class DigestMismatchError(UpstreamError):
         super().__init__(where, why, "Nothing of it was kept.")
 
 
+class OverloadedError(EggProxyError):
+    """The system gives no thread for the work."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"This server is overloaded ({why}). Try again shortly.")
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Ask the client to come again (RFC 9110, 10.2.3)."""
+        return {"Retry-After": str(RETRY_AFTER)}
+
+
 class EndingError(EggProxyError):
     """The server is being ended while the request still waits for upstream."""
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
+from eggproxy.errors import OverloadedError
+
 Key = TypeVar("Key", bound=Hashable)
 Result = TypeVar("Result")
 
@@ -29,7 +31,11 @@ class Flights(Generic[Key, Result]):
                 return running, True
             future: Future[Result] = Future()
             self._running[key] = future
-        launch(work, future, name=self._name, before_result=lambda: self._land(key))
+        try:
+            launch(work, future, name=self._name, before_result=lambda: self._land(key))
+        except RuntimeError as error:
+            self._land(key)
+            future.set_exception(OverloadedError(str(error)))
         return future, False
 
     def _land(self, key: Key) -> None:

@@ -25,6 +25,8 @@ class Lifetime:
 
     def is_fresh(self, checked: float, now: float) -> bool:
         """Say whether that page is fresh now; one confirmed in the future is not."""
+        if self.always_refresh:
+            return False
         return now < self.fresh_until(checked) and checked <= now + CLOCK_SKEW
 
 

@@ -18,6 +18,11 @@ MAX_PROJECT_NAME = 200
 MAX_FILENAME = 230
 """Longest filename that is stored, in bytes: file systems take 255, siblings add a suffix."""
 
+METADATA = ".metadata"
+SIGNATURE = ".asc"
+SIBLINGS = (METADATA, SIGNATURE)
+"""What is put behind a distribution's name for what belongs to it (PEP 658, PEP 503)."""
+
 PAGE_NAMES = frozenset(
     f"{kind}.{form}{packed}"
     for kind in ("index", "stored")

@@ -1,9 +1,7 @@
 """Who may have what: one decision, taken before any cache is asked, for every method and route."""
 
 from eggproxy.model import File, ProjectDetail
-
-METADATA = ".metadata"
-SIGNATURE = ".asc"
+from eggproxy.names import METADATA, SIBLINGS
 
 
 def offered(detail: ProjectDetail, filename: str) -> File | None:
@@ -14,7 +12,7 @@ def offered(detail: ProjectDetail, filename: str) -> File | None:
     file = detail.file(filename)
     if file is not None:
         return file
-    for suffix in (METADATA, SIGNATURE):
+    for suffix in SIBLINGS:
         base = detail.file(filename.removesuffix(suffix)) if filename.endswith(suffix) else None
         if base is not None:
             return _sibling(base, suffix)

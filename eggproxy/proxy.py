@@ -16,7 +16,7 @@ from eggproxy.answers import (
 from eggproxy.errors import NoSuchFileError
 from eggproxy.home import home_page
 from eggproxy.model import File
-from eggproxy.names import NormalizedName
+from eggproxy.names import METADATA, SIGNATURE, NormalizedName
 from eggproxy.negotiation import Preference
 from eggproxy.pages import Pages
 from eggproxy.paths import (
@@ -77,7 +77,7 @@ class Proxy:
             return self._stored(target, "hit")
         detail, record = self.pages.detail(target.project)
         file = policy.offered(detail, target.filename)
-        if file is None or target.filename in {name + policy.METADATA for name in record.withdrawn}:
+        if file is None or target.filename in {name + METADATA for name in record.withdrawn}:
             raise NoSuchFileError(target.project, target.filename)
         try:
             growing = self._transfers.join(
@@ -104,8 +104,8 @@ class Proxy:
 
     def _withdraw(self, target: FileTarget) -> None:
         """Stop promising metadata that upstream does not have; the file itself stays."""
-        if target.filename.endswith(policy.METADATA):
-            base = target.filename.removesuffix(policy.METADATA)
+        if target.filename.endswith(METADATA):
+            base = target.filename.removesuffix(METADATA)
             self.pages.withdraw_metadata(target.project, base)
 
     def _stored(self, target: FileTarget, cache_status: str) -> Ready:
@@ -137,4 +137,4 @@ def _etag(file: File) -> str | None:
 
 def _cache_control(filename: str) -> str:
     """Signatures may be added or replaced; all else under a file's name is for ever."""
-    return PAGE_CACHE_CONTROL if filename.endswith(policy.SIGNATURE) else FILE_CACHE_CONTROL
+    return PAGE_CACHE_CONTROL if filename.endswith(SIGNATURE) else FILE_CACHE_CONTROL

@@ -79,7 +79,7 @@ def of_prepared(prepared: Prepared, request: Request) -> Response:
     status = prepared.cache_status
     if not_modified(request.if_none_match, prepared.etag):
         return Response(HTTPStatus.NOT_MODIFIED, [*common], cache_status=status)
-    span = requested_span(request.range, request.if_range, prepared.etag, prepared.size)
+    span = _span(request, prepared.etag, prepared.size)
     code = HTTPStatus.OK if span is None else HTTPStatus.PARTIAL_CONTENT
     headers = [*common, *_content(prepared.content_headers, span, prepared.size)]
     part = span or Span(0, prepared.size)
@@ -104,9 +104,7 @@ def of_growing(answer: Growing, request: Request) -> Response:
         answer.file.close()
         return Response(HTTPStatus.NOT_MODIFIED, headers, cache_status=answer.cache_status)
     total = answer.file.total
-    span = None
-    if total is not None:
-        span = requested_span(request.range, request.if_range, answer.etag, total)
+    span = None if total is None else _span(request, answer.etag, total)
     headers += _content([("Content-Type", answer.content_type)], span, total)
     code = HTTPStatus.OK if span is None else HTTPStatus.PARTIAL_CONTENT
     if request.method == "HEAD":
@@ -144,6 +142,13 @@ def of_error(error: EggProxyError, request: Request) -> Response:
     headers = [pair for pair in plain.headers if pair[0] != "Cache-Control"]
     headers += [("Cache-Control", "no-store"), *error.headers.items()]
     return Response(error.status, headers, plain.body, error.reason, f"error={int(error.status)}")
+
+
+def _span(request: Request, etag: str | None, size: int) -> Span | None:
+    """Find the part that is wanted; Range means nothing with HEAD (RFC 9110, 14.2)."""
+    if request.method == "HEAD":
+        return None
+    return requested_span(request.range, request.if_range, etag, size)
 
 
 def _content(

@@ -20,9 +20,8 @@ from eggproxy.errors import (
     UpstreamUnavailableError,
 )
 from eggproxy.freshness import Lifetime
-from eggproxy.names import NormalizedName
+from eggproxy.names import METADATA, NormalizedName
 from eggproxy.pages import MISSING_MEMORY, Pages
-from eggproxy.policy import METADATA
 from eggproxy.store import EggsDirectory
 from eggproxy.upstream import Upstream as Client
 from tests.servers import PATIENCE, wait_until

@@ -142,7 +142,6 @@ def test_resolve__longest_filename(name: str) -> None:
     assert resolve(f"/pypi/foo/{name}") == FileTarget(NormalizedName("foo"), name)
 
 
-@pytest.mark.xfail(reason="siblings of filenames over 221 bytes are said to be nowhere")
 def test_resolve__metadata_of_longest_filename() -> None:
     """Whatever the page may list, its metadata can be asked for too."""
     assert is_filename("a" * 230)
