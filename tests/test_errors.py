@@ -13,6 +13,7 @@ from eggproxy.errors import (
     NoSuchFileError,
     NoSuchProjectError,
     NotFoundError,
+    OverloadedError,
     RangeNotSatisfiableError,
     StorageError,
     UpstreamNonsenseError,
@@ -35,6 +36,7 @@ ALL = [
     (DigestMismatchError(WHERE, "foo-1.zip", "sha256 00", "sha256 11"), 502, "sha256 11"),
     (UpstreamUnavailableError(WHERE, "cannot be reached"), 503, f"{WHERE} cannot be reached"),
     (EndingError(), 503, "being ended"),
+    (OverloadedError("can't start new thread"), 503, "overloaded"),
 ]
 
 
@@ -52,7 +54,7 @@ def test_error__headers() -> None:
     """Headers tell the client what it can do: come again, ask otherwise."""
     assert UpstreamUnavailableError(WHERE, "is down").headers == {"Retry-After": "5"}
     assert UpstreamUnavailableError(WHERE, "is down", 60).headers == {"Retry-After": "60"}
-    assert EndingError().headers == {"Retry-After": "5"}
+    assert EndingError().headers == OverloadedError("busy").headers == {"Retry-After": "5"}
     assert RangeNotSatisfiableError(7).headers == {"Content-Range": "bytes */7"}
     assert MethodNotAllowedError().headers == {"Allow": "GET, HEAD"}
     assert NoSuchProjectError("foo").headers == {}

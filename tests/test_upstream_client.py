@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from eggproxy.errors import EggProxyError, UpstreamNonsenseError, UpstreamUnavailableError
-from eggproxy.upstream import Fetched, Missing, NotModified, Stream, Upstream, shown
+from eggproxy.upstream import Fetched, Missing, NotModified, RangeRefused, Stream, Upstream, shown
 from eggproxy.upstream import wire as upstream_wire
 from tests.servers import wait_until
 from tests.upstream import Request
@@ -134,6 +135,42 @@ def test_page__not_really_packed(upstream: Index) -> None:
     """What cannot be unpacked is an answer that broke."""
     upstream.page_override["foo"] = (200, {"Content-Encoding": "gzip"}, b"not packed")
     with pytest.raises(UpstreamNonsenseError):
+        client(upstream).page("foo/")
+
+
+@pytest.mark.parametrize("end", [-1, -8, 40, 10, 1, 0])
+def test_page__packed_but_not_to_its_end(upstream: Index, end: int) -> None:
+    """A packed page of which the end is missing broke off, though the answer itself is whole."""
+    packed = gzip.compress(b"0123456789" * 500)[:end]
+    upstream.page_override["foo"] = (200, {"Content-Encoding": "gzip"}, packed)
+    with pytest.raises(UpstreamUnavailableError, match="broke off"):
+        client(upstream).page("foo/")
+
+
+@pytest.mark.parametrize("size", [0, 1, 262_143, 262_144, 262_145, 3_000_000])
+def test_page__packed_of_any_size(upstream: Index, size: int) -> None:
+    """A page is unpacked whole, whether it packs well or not."""
+    for body in (bytes(size), hashlib.shake_128(b"").digest(size)):
+        upstream.page_override["foo"] = (
+            200,
+            {"Content-Encoding": "x-gzip"},
+            gzip.compress(body, 1),
+        )
+        assert page(upstream).body == body
+
+
+@pytest.mark.xfail(reason="what follows the first member is dropped without a word")
+def test_page__packed_in_members(upstream: Index) -> None:
+    """A packed page may have several members (RFC 1952, 2.2)."""
+    packed = gzip.compress(b"<!DOCTYPE html>") + gzip.compress(b"<a href=x.zip>x.zip</a>")
+    upstream.page_override["foo"] = (200, {"Content-Encoding": "gzip"}, packed)
+    assert page(upstream).body == b"<!DOCTYPE html><a href=x.zip>x.zip</a>"
+
+
+def test_page__packed_in_another_way(upstream: Index) -> None:
+    """What was packed in a way that was not asked for makes no sense."""
+    upstream.page_override["foo"] = (200, {"Content-Encoding": "br"}, b"x")
+    with pytest.raises(UpstreamNonsenseError, match="br"):
         client(upstream).page("foo/")
 
 
@@ -278,6 +315,12 @@ def test_file__the_rest_of_another(upstream: Index, url: str) -> None:
     upstream.ranges = False
     stream, body = read(client(upstream), url, start=1000)
     assert (stream.start, body) == (0, BODY)
+
+
+def test_file__nothing_from_there_on(upstream: Index, url: str) -> None:
+    """Where upstream has no bytes from there on, it says so: that is no fault."""
+    with pytest.raises(RangeRefused):
+        read(client(upstream), url, start=len(BODY))
 
 
 @pytest.mark.parametrize(
