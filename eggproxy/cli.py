@@ -28,7 +28,8 @@ def _settings(command: Callable[..., None]) -> Callable[..., None]:
         "--config",
         "config_file",
         type=click.Path(path_type=Path),
-        help="Configuration file; else $EGGPROXY_CONFIG, ~/eggproxy.conf, /etc/eggproxy.conf.",
+        help="Configuration file; else $EGGPROXY_CONFIG, ~/eggproxy.conf, etc/eggproxy.conf beside "
+        "this command's bin, /etc/eggproxy.conf.",
     )(command)
 
 

@@ -1,6 +1,7 @@
 """What can go wrong: each error carries facts, writes its sentence, and knows its HTTP status."""
 
 from http import HTTPStatus
+from typing import Self
 
 RETRY_AFTER = 5
 """Seconds after which a client is asked to come again when upstream is down."""
@@ -25,6 +26,12 @@ class EggProxyError(Exception):
     def headers(self) -> dict[str, str]:
         """Further response headers."""
         return {}
+
+    def again(self) -> Self:
+        """Make the same error anew: one that is kept must not keep all it was raised through."""
+        fresh = type(self).__new__(type(self), *self.args)
+        fresh.__dict__.update(self.__dict__)
+        return fresh
 
 
 class BadRequestError(EggProxyError):
@@ -117,7 +124,7 @@ class UpstreamUnavailableError(UpstreamError):
 
     def __init__(self, where: str, why: str, retry_after: int = RETRY_AFTER) -> None:
         self.retry_after = retry_after
-        super().__init__(where, why, "Nothing is stored here yet: try again shortly.")
+        super().__init__(where, why, "Try again shortly.")
 
     @property
     def headers(self) -> dict[str, str]:
@@ -179,7 +186,8 @@ class StorageError(EggProxyError):
     def __init__(self, path: str, why: str) -> None:
         self.path = path
         self.why = why
-        super().__init__(f"The eggs directory fails at {path}: {why}. See the server's log.")
+        advice = "Check the room on its disk, and who may write there"
+        super().__init__(f"The eggs directory fails at {path}: {why}. {advice}.")
 
 
 class ConfigurationError(Exception):

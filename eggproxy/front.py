@@ -63,7 +63,7 @@ class Front:
 
     def respond_hot(self, request: Request) -> Response | None:
         """Answer from what is stored and fresh; None if anything has to be decided."""
-        if request.method not in {"GET", "HEAD"} or request.query:
+        if request.method not in {"GET", "HEAD"} or request.query or request.is_excessive:
             return None
         prepared = self.hot.get((request.raw_path, request.mounted, _preference(request)))
         if prepared is None:
@@ -116,9 +116,13 @@ def _of_growing(growing: Growing, request: Request) -> Response:
 
 def _preference(request: Request) -> Preference:
     accept = request.accept
-    if accept is not None and len(accept) > responses.MAX_HEADER:
-        accept = None
+    encoding = request.accept_encoding
+    if len(accept or "") + len(encoding or "") > responses.MAX_HEADER:
+        # It is about to be refused, and must not be remembered.
+        accept = encoding = None
     form = None
     if "format=" in request.query:
         form = parse_qs(request.query).get("format", [None])[0]
-    return cached_preference(accept, request.accept_encoding, form)
+        # A + that is not quoted means a space there, and media types have none.
+        form = form.replace(" ", "+") if form else None
+    return cached_preference(accept, encoding, form)

@@ -127,7 +127,7 @@ class Pages:
     def _stale(self, checked: float | None, error: EggProxyError) -> PageState:
         """Serve what is stored instead of an error, however old; without it, raise."""
         if checked is None:
-            raise error.with_traceback(None)
+            raise error.again()
         status = f"fwd=stale; fwd-status={int(error.status)}; detail=stale-if-error"
         age = freshness.age(checked, self._clock())
         return PageState(fresh_until=0.0, age=age, cache_status=status)
@@ -137,7 +137,7 @@ class Pages:
             return
         missing = self._missing.get(name)
         if missing is not None:
-            raise missing.with_traceback(None)
+            raise missing.again()
 
     def _wait(self, name: Name, flight: Future[str], *, stored: bool) -> str:
         """Wait for a refresh: with a stored page no longer than the timeout in all."""
@@ -146,7 +146,7 @@ class Pages:
         except TimeoutError:
             # The refresh goes on; whoever comes later has its result, or does not wait as long.
             error = UpstreamUnavailableError(shown(self._upstream.index), "does not answer in time")
-            self._failed.put(name, error)
+            self._failed.put(name, error.again())
             raise error from None
 
     def _refresh(self, name: Name, since: float) -> str:
@@ -167,8 +167,8 @@ class Pages:
 
     def _note_failure(self, name: Name, error: EggProxyError, *, stored: bool) -> None:
         if isinstance(error, NoSuchProjectError) and not stored:
-            self._missing.put(name, error)
+            self._missing.put(name, error.again())
             return
-        self._failed.put(name, error)
+        self._failed.put(name, error.again())
         kept = "the stored page stays" if stored else "nothing is stored"
         log.warning("%s: %s (%s)", name or "project list", error, kept)

@@ -13,7 +13,7 @@ from eggproxy.answers import (
     Ready,
     Text,
 )
-from eggproxy.errors import NoSuchFileError
+from eggproxy.errors import DigestMismatchError, NoSuchFileError, UpstreamNonsenseError
 from eggproxy.home import home_page
 from eggproxy.model import File
 from eggproxy.names import METADATA, SIGNATURE, NormalizedName
@@ -89,7 +89,7 @@ class Proxy:
                     digest=strongest(file.hashes),
                 )
             )
-        except NoSuchFileError:
+        except (NoSuchFileError, DigestMismatchError, UpstreamNonsenseError):
             self._withdraw(target)
             raise
         if growing is None:

@@ -9,8 +9,9 @@ import msgspec
 from eggproxy import parse, render
 from eggproxy.errors import EggProxyError, NoSuchProjectError, UpstreamNonsenseError
 from eggproxy.model import ProjectDetail
-from eggproxy.names import NormalizedName
+from eggproxy.names import METADATA, NormalizedName
 from eggproxy.store import EggsDirectory, Record, Validators
+from eggproxy.turns import Turns
 from eggproxy.upstream import Fetched, Missing, NotModified, Upstream, shown
 
 log = logging.getLogger("eggproxy")
@@ -28,6 +29,7 @@ class Refresher:
         self._store = store
         self._upstream = upstream
         self._clock = clock
+        self._turns = Turns()
 
     def refresh(self, name: NormalizedName | None, record: Record | None) -> str:
         """Ask upstream about a page of which `record` is known; say what came of it (RFC 9211).
@@ -84,6 +86,12 @@ class Refresher:
         if name is None:
             self._put_list(page, record)
             return
+        with self._turns.turn(len(page.body)):
+            self._take_project(name, page, record, old)
+
+    def _take_project(
+        self, name: NormalizedName, page: Fetched, record: Record, old: Record | None
+    ) -> None:
         detail = parse.project_detail(
             page.body, content_type=page.content_type, url=page.url, project=name
         )
@@ -93,8 +101,19 @@ class Refresher:
             if old.detail.files and not detail.files and not quarantined:
                 had = len(old.detail.files)
                 raise parse.Nonsense(f"sent a page without files where {had} were known")
-            record = msgspec.structs.replace(record, withdrawn=old.withdrawn)
+            record = msgspec.structs.replace(record, withdrawn=_still_withdrawn(old, detail))
+            self._remove_replaced(old.detail, detail)
         self._put_project(name, record, detail, self._clock())
+
+    def _remove_replaced(self, old: ProjectDetail, new: ProjectDetail) -> None:
+        """Remove stored files that upstream has replaced: what is advertised is what is served."""
+        before = {file.filename: file.hashes.get("sha256") for file in old.files}
+        for file in new.files:
+            known, now = before.get(file.filename), file.hashes.get("sha256")
+            if known and now and known != now:
+                log.warning("%s: upstream has replaced %s", new.name, file.filename)
+                self._store.remove_file(new.name, file.filename)
+                self._store.remove_file(new.name, file.filename + METADATA)
 
     def _put_project(
         self, project: NormalizedName, record: Record, detail: ProjectDetail, checked: float
@@ -114,6 +133,16 @@ class Refresher:
     def _put_list(self, page: Fetched, record: Record) -> None:
         projects = parse.project_list(page.body, content_type=page.content_type, url=page.url)
         self._store.write_list(render.project_list(projects), record, self._clock())
+
+
+def _still_withdrawn(old: Record, new: ProjectDetail) -> list[str]:
+    """Keep what was withdrawn, unless upstream now promises something else."""
+    kept = []
+    for name in old.withdrawn:
+        before, now = (detail and detail.file(name) for detail in (old.detail, new))
+        if before and now and before.core_metadata == now.core_metadata:
+            kept.append(name)
+    return kept
 
 
 def _promises_kept(detail: ProjectDetail, withdrawn: list[str]) -> ProjectDetail:

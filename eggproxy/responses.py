@@ -32,11 +32,16 @@ class Request(NamedTuple):
     range: str | None = None
     if_range: str | None = None
 
+    @property
+    def is_excessive(self) -> bool:
+        """Say whether a header is longer than any client has reason to send."""
+        return any(header is not None and len(header) > MAX_HEADER for header in self[4:])
+
     def check(self) -> None:
         """Refuse what no client of an index sends. Raises EggProxyError."""
         if self.method not in {"GET", "HEAD"}:
             raise MethodNotAllowedError
-        if any(header is not None and len(header) > MAX_HEADER for header in self[4:]):
+        if self.is_excessive:
             raise BadRequestError(f"a header is longer than {MAX_HEADER} characters")
 
 

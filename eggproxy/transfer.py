@@ -1,6 +1,7 @@
 """One transfer of one file by the writer that has its lock: fetched, resumed, verified."""
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from eggproxy.upstream import Missing, RangeRefused, Stream, Upstream, shown
 
 DIGESTS = ("sha256", "sha512", "sha384", "sha3_512", "sha3_256", "blake2b", "sha1", "md5")
 """Digests that are verified, the one that is relied on first."""
+
+_HEX = re.compile(r"[0-9a-fA-F]+", re.ASCII)
 
 TRIES = 3
 """How often a transfer that breaks off is resumed before its clients are cut."""
@@ -40,7 +43,9 @@ class Wanted:
 
 def strongest(hashes: dict[str, str]) -> tuple[str, str] | None:
     """Choose the digest to rely on."""
-    return next(((name, hashes[name]) for name in DIGESTS if hashes.get(name)), None)
+    # It becomes a header: upstream's JSON may hold anything.
+    usable = (name for name in DIGESTS if _HEX.fullmatch(hashes.get(name, "")))
+    return next(((name, hashes[name].lower()) for name in usable), None)
 
 
 class StartAgain(Exception):  # noqa: N818  a turn, not a fault
@@ -103,7 +108,9 @@ class Transfer:
             self.wanted.url, start=have, validator=announced.validator
         ) as stream:
             total = self._total(stream)
-            self.writer.partial.announce(Announced(total=total, validator=stream.validator))
+            self.writer.partial.announce(
+                Announced(total=total, validator=stream.validator, marked=self.writer.marked)
+            )
             self.on_news()
             for block in self._new_blocks(stream, have):
                 self.writer.write(block)

@@ -9,7 +9,12 @@ import threading
 import time
 from concurrent.futures import Future
 
-from eggproxy.errors import DigestMismatchError, EggProxyError, UpstreamUnavailableError
+from eggproxy.errors import (
+    DigestMismatchError,
+    EggProxyError,
+    StorageError,
+    UpstreamUnavailableError,
+)
 from eggproxy.flights import Flights
 from eggproxy.remembered import Remembered
 from eggproxy.store import EggsDirectory, Partial, Tail, Writer
@@ -97,7 +102,7 @@ class Transfers:
         key = str(partial.path)
         failed = self._refused.get(key) or self._failed.get(key)
         if failed is not None:
-            raise failed.with_traceback(None)
+            raise failed.again()
         flight, joined = self._fly(key, wanted, partial)
         with self._news:
             while not partial.final.exists():
@@ -136,7 +141,7 @@ class Transfers:
         announced = partial.announced() if str(partial.path) in self._written else None
         if announced is None or not announced.live:
             return None
-        tail = partial.follow()
+        tail = partial.follow(marked=announced.marked)
         if tail is None:
             return None
         small = announced.total is not None and announced.total <= HOLD_BACK
@@ -172,10 +177,13 @@ class Transfers:
         except DigestMismatchError as error:
             log.warning("%s/%s: %s", wanted.project, wanted.filename, error)
             # Once may be an accident on the way, and is tried afresh.
-            (self._refused if self._wrong.get(key) else self._wrong).put(key, error)
+            (self._refused if self._wrong.get(key) else self._wrong).put(key, error.again())
             raise
         except EggProxyError as error:
             log.warning("%s/%s: %s", wanted.project, wanted.filename, error)
-            self._failed.put(key, error)
+            if isinstance(error, StorageError):
+                # On a full disk it would keep everything else from being written.
+                writer.discard()
+            self._failed.put(key, error.again())
             raise
         self._wrong.forget(key)

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from eggproxy.config import Configuration
-from eggproxy.errors import EggProxyError
+from eggproxy.errors import EggProxyError, NoSuchProjectError
 from eggproxy.front import Front
 from eggproxy.names import NormalizedName
 from eggproxy.pages import Pages
@@ -62,6 +62,10 @@ def _outcome(
 ) -> str | None:
     try:
         return future.result()
+    except NoSuchProjectError as error:
+        # No failure: what is stored of it stays, and somebody should know.
+        tell(f"{name}: {error} What is stored of it stays.")
+        return "gone"
     except EggProxyError as error:
         tell(f"{name or 'project list'}: {error}")
         return None
@@ -79,4 +83,7 @@ def _progress(total: int) -> Iterator[tuple[Callable[[], None], Callable[[str], 
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("updating", total=total)
-        yield lambda: progress.advance(task), lambda text: console.print(text, markup=False)
+        yield (
+            lambda: progress.advance(task),
+            lambda text: console.print(text, markup=False, soft_wrap=True),
+        )

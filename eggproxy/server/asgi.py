@@ -1,6 +1,7 @@
 """The ASGI application over the same `Front` as every other front end."""
 
 import asyncio
+import dataclasses
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import Future
@@ -18,14 +19,20 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-THREADS = 64
-"""How many requests may wait for upstream at once; equal ones wait as one."""
+THREADS = 400
+"""How many requests may wait in threads at once; equal ones wait as one.
+
+So many that a silent upstream, for which some hundred clients wait, keeps nobody from what is
+stored; a thread that waits takes some tens of kilobytes.
+"""
 
 WHOLE = "eggproxy.whole"
 """ASGI extension: sends a whole response, with a reason phrase, for which ASGI has no room."""
 
 CUT = "eggproxy.cut"
 """ASGI extension: ends the connection in the middle of a body."""
+
+_POLL = 0.02
 
 _HEADERS = {
     b"accept": "accept",
@@ -85,9 +92,11 @@ class Application:
     async def _send(self, response: Response, scope: Scope, receive: Receive, send: Send) -> int:
         """Send a response and return how many bytes of its body were sent."""
         body = response.body
+        if isinstance(body, GrowingBody) and body.stop is None and scope["http_version"] == "1.0":
+            # There is no other way to tell such a client where a file ends that has no length yet.
+            response, body = await _when_whole(response, body)
         extensions = scope.get("extensions") or {}
-        if isinstance(body, bytes) and WHOLE in extensions:
-            extensions[WHOLE](response)
+        if isinstance(body, bytes) and WHOLE in extensions and extensions[WHOLE](response):
             return len(body)
         await send(
             {
@@ -112,8 +121,10 @@ class Application:
         send: Send,
     ) -> int:
         """Send a body block by block, as fast as the client takes it, while it is there."""
-        blocks = file_blocks(body) if isinstance(body, FileBody) else growing_blocks(body)
         gone = asyncio.ensure_future(_disconnected(receive))
+        blocks = (
+            file_blocks(body) if isinstance(body, FileBody) else growing_blocks(body, gone.done)
+        )
         sent = 0
         try:
             async for block in blocks:
@@ -121,9 +132,11 @@ class Application:
                     return sent
                 await send({"type": "http.response.body", "body": block, "more_body": True})
                 sent += len(block)
-            await send({"type": "http.response.body", "body": b""})
-        except (EggProxyError, OSError):
-            # The response stays open, and the connection ends: so the client notices.
+            if not gone.done():
+                await send({"type": "http.response.body", "body": b""})
+        except (EggProxyError, OSError, asyncio.CancelledError):
+            # The response stays open, and the connection ends: so the client notices. Cancelled is
+            # who still has not read all when the server's time to end is over.
             if cut is not None:
                 cut()
                 await asyncio.wait([gone], timeout=1)
@@ -187,6 +200,19 @@ def _length(body: Body) -> int | None:
     if isinstance(body, GrowingBody):
         return None if body.stop is None else body.stop - body.start
     return len(body)
+
+
+async def _when_whole(response: Response, body: GrowingBody) -> tuple[Response, GrowingBody]:
+    """Wait until a growing file is whole, and tell its length."""
+    try:
+        while not (progress := body.file.progress()).complete:  # noqa: ASYNC110  it is a file
+            await asyncio.sleep(_POLL)
+    except EggProxyError:
+        # It is told by a body that ends too soon.
+        return response, dataclasses.replace(body, stop=body.start + 1)
+    length = ("Content-Length", str(progress.readable - body.start))
+    whole = dataclasses.replace(body, stop=progress.readable)
+    return dataclasses.replace(response, headers=[*response.headers, length], body=whole), whole
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
 from eggproxy.responses import FileBody, GrowingBody
 
@@ -44,8 +44,13 @@ async def _read(descriptor: int, offset: int, count: int) -> Block:
     return await asyncio.to_thread(os.pread, descriptor, count, offset)
 
 
-async def growing_blocks(body: GrowingBody) -> AsyncGenerator[Block]:
-    """Follow a growing file. Raises EggProxyError if it will never be whole."""
+async def growing_blocks(
+    body: GrowingBody, gone: Callable[[], bool] = lambda: False
+) -> AsyncGenerator[Block]:
+    """Follow a growing file, until its client is `gone`.
+
+    Raises EggProxyError if it will never be whole.
+    """
     file, offset, stop = body.file, body.start, body.stop
     pause = _POLL_FIRST
     try:
@@ -56,7 +61,7 @@ async def growing_blocks(body: GrowingBody) -> AsyncGenerator[Block]:
                 block = file.read(offset, min(BLOCK, end - offset))
                 offset += len(block)
                 yield block
-            elif complete:
+            elif complete or gone():
                 return
             else:
                 await asyncio.sleep(pause)

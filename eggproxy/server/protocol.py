@@ -18,10 +18,13 @@ from eggproxy.conditional import not_modified
 from eggproxy.front import cached_preference
 from eggproxy.hot import HotAnswers, Prepared, wire
 from eggproxy.negotiation import Preference
-from eggproxy.responses import Response
+from eggproxy.responses import MAX_HEADER, Response
 from eggproxy.server.asgi import CUT, WHOLE, Application
 
 _GET_OR_HEAD = frozenset({b"GET", b"HEAD"})
+# What says that a request wants more than what lies ready.
+_MORE = frozenset({b"range", b"content-length", b"transfer-encoding", b"expect"})
+_READ = _MORE | {b"accept", b"accept-encoding", b"if-none-match", b"user-agent"}
 
 
 @functools.lru_cache(maxsize=512)
@@ -68,23 +71,16 @@ class EggProxyProtocol(HttpToolsProtocol):
         if method not in _GET_OR_HEAD:
             return False
         began = time.perf_counter()
-        accept = accept_encoding = if_none_match = None
-        agent = b"-"
-        for name, value in self.headers:
-            if name == b"accept":
-                accept = value
-            elif name == b"accept-encoding":
-                accept_encoding = value
-            elif name == b"user-agent":
-                agent = value
-            elif name == b"if-none-match":
-                if_none_match = value.decode("latin-1")
-            elif name in {b"range", b"content-length", b"transfer-encoding", b"expect"}:
-                return False
-        prepared = self._hot.get((self.url, None, _preference(accept, accept_encoding)))
+        found = {name: value for name, value in self.headers if name in _READ}
+        if not _MORE.isdisjoint(found) or any(len(value) > MAX_HEADER for value in found.values()):
+            return False
+        preference = _preference(found.get(b"accept"), found.get(b"accept-encoding"))
+        prepared = self._hot.get((self.url, None, preference))
         if prepared is None or prepared.body is None:
             return False
-        status = 304 if not_modified(if_none_match, prepared.etag) else 200
+        known = found.get(b"if-none-match")
+        has_it = known is not None and not_modified(known.decode("latin-1"), prepared.etag)
+        status = 304 if has_it else 200
         sent = self._write_hit(method, status, prepared)
         if self._log is not None:
             entry = line(
@@ -96,7 +92,7 @@ class EggProxyProtocol(HttpToolsProtocol):
                 size=sent,
                 cache_status=prepared.cache_status,
                 seconds=time.perf_counter() - began,
-                agent=agent,
+                agent=found.get(b"user-agent", b"-"),
             )
             self._log.add(entry, self.loop.call_later)
         return True
@@ -132,10 +128,15 @@ class EggProxyProtocol(HttpToolsProtocol):
         }
         super()._start_asgi_task(cycle, app)
 
-    def _send_whole(self, cycle: RequestResponseCycle, response: Response) -> None:
-        """Send a response that is whole, with its own reason phrase."""
+    def _send_whole(self, cycle: RequestResponseCycle, response: Response) -> bool:
+        """Send a response that is whole, with its own reason phrase.
+
+        Says whether it did: to a client that does not read, it is sent the slow way, in its time.
+        """
+        if self.flow.write_paused:
+            return False
         if cycle.disconnected:
-            return
+            return True
         reason = response.reason or response.status.phrase
         status = f"{int(response.status)} {reason}".encode("latin-1", "replace")
         head = self._status_line(status, cycle.keep_alive) + wire(response.headers)
@@ -148,6 +149,7 @@ class EggProxyProtocol(HttpToolsProtocol):
         if not cycle.keep_alive:
             self.transport.close()
         cycle.on_response()
+        return True
 
 
 def _application(app: Any) -> Application:  # noqa: ANN401  whatever wraps it

@@ -10,6 +10,9 @@ from pathlib import Path
 
 from eggproxy.errors import StorageError
 
+# A folder may go between two looks; one that never stays is something else, a broken link perhaps.
+_TRIES = 100
+
 
 @contextlib.contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
@@ -99,12 +102,14 @@ def folder_lock(folder: Path) -> Iterator[None]:
 def _opened(folder: Path) -> int:
     """Open a folder, making it if need be, though others may be removing it."""
     with storage_errors(folder):
-        while True:
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+        for _try in range(_TRIES):
             try:
-                return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                return os.open(folder, flags)
             except FileNotFoundError:
                 with contextlib.suppress(FileExistsError, FileNotFoundError):
                     folder.mkdir(parents=True)
+        return os.open(folder, flags)
 
 
 def is_same(descriptor: int, path: Path) -> bool:

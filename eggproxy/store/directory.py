@@ -25,6 +25,8 @@ from eggproxy.store.records import Record, Records
 # Level 1 of isal is as small as zlib's 6 and a multiple faster.
 _GZIP_LEVEL = 1
 _SCRATCH_MAX_AGE = 3600
+# What nobody has gone on with for a week, nobody will; a running transfer writes all the time.
+_PARTIAL_MAX_AGE = 7 * 86400
 FORMS: tuple[Form, ...] = ("json", "html")
 
 
@@ -51,10 +53,8 @@ class EggsDirectory:
                 folder.mkdir(parents=True, exist_ok=True)
         if not os.access(self._scratch, os.W_OK | os.X_OK) or not os.access(self.root, os.W_OK):
             raise StorageError(str(self.root), "it cannot be written by this user")
-        for leftover in self._scratch.iterdir():
-            with suppress(FileNotFoundError):
-                if time.time() - leftover.stat().st_mtime > _SCRATCH_MAX_AGE:
-                    leftover.unlink()
+        _sweep(self._scratch, _SCRATCH_MAX_AGE)
+        _sweep(self._partials, _PARTIAL_MAX_AGE)
 
     def page(self, project: NormalizedName | None, form: Form, *, packed: bool) -> Path:
         """Name the page of a project, or of the project list (None)."""
@@ -64,6 +64,12 @@ class EggsDirectory:
     def file(self, project: NormalizedName, filename: str) -> Path:
         """Name a distribution or a sibling of one; it is whole if it is there."""
         return self.root / project / filename
+
+    def remove_file(self, project: NormalizedName, filename: str) -> None:
+        """Remove a file that is no longer the one its page names. Raises StorageError."""
+        path = self.file(project, filename)
+        with atomic.storage_errors(path):
+            path.unlink(missing_ok=True)
 
     def partial(self, project: NormalizedName, filename: str, identity: str) -> Partial:
         """Name the growing file of a transfer; `identity` tells apart what upstream may send."""
@@ -163,6 +169,14 @@ class EggsDirectory:
         if project is None:
             return self._own / "list" / "record.json"
         return self._own / "projects" / project / "record.json"
+
+
+def _sweep(folder: Path, max_age: float) -> None:
+    """Remove the files that nobody has written for so many seconds."""
+    for leftover in folder.iterdir():
+        with suppress(OSError):
+            if time.time() - leftover.stat().st_mtime > max_age:
+                leftover.unlink()
 
 
 class _PageWriter:

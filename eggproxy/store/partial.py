@@ -1,7 +1,7 @@
 """The growing file of a transfer: one process writes it, anybody follows it while it grows.
 
-While it grows the file is executable by its owner. That is how it shows to everyone, without a
-further look at the disk, that its digest has not been verified yet.
+While it grows the file is executable by its owner: so it shows to everyone that its digest has not
+been verified yet. Where the file system keeps no such mark, the final name shows it, a bit later.
 
 The lock *is* the partial file: `flock` on the writer's own descriptor. It excludes threads and
 processes alike, and dies with the process. Lock free and no final file means that the writer
@@ -39,6 +39,8 @@ class Announced(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     validator: str | None = None
     # Whether the writer that had this answer still goes on with it.
     live: bool = True
+    # Whether the file system keeps the mark of a growing file.
+    marked: bool = False
 
 
 class Progress(NamedTuple):
@@ -82,10 +84,13 @@ class Partial:
                 # It was renamed or removed while we opened it.
                 os.close(descriptor)
 
-    def follow(self) -> "Tail | None":
-        """Open the growing file for reading; None if there is none."""
+    def follow(self, *, marked: bool = False) -> "Tail | None":
+        """Open the growing file for reading; None if there is none.
+
+        `marked` is what was announced of it.
+        """
         try:
-            return Tail(os.open(self.path, os.O_RDONLY | os.O_CLOEXEC))
+            return Tail(os.open(self.path, os.O_RDONLY | os.O_CLOEXEC), self.final, marked=marked)
         except FileNotFoundError:
             return None
 
@@ -122,7 +127,10 @@ class Writer:
         facts = os.fstat(descriptor)
         self.size = facts.st_size
         self._mode = stat.S_IMODE(facts.st_mode)
-        os.fchmod(descriptor, self._mode | _GROWING)
+        with contextlib.suppress(OSError):
+            # It may be another user's, in a directory that several share.
+            os.fchmod(descriptor, self._mode | _GROWING)
+        self.marked = bool(os.fstat(descriptor).st_mode & _GROWING)
         os.lseek(descriptor, 0, os.SEEK_END)
 
     def stored(self) -> Iterator[bytes]:
@@ -141,8 +149,8 @@ class Writer:
         self.size += len(data)
 
     def verified(self) -> None:
-        """Let go of the bytes held back: the digest is right. Raises StorageError."""
-        with atomic.storage_errors(self.partial.path):
+        """Let go of the bytes held back: the digest is right."""
+        with contextlib.suppress(OSError):
             os.fchmod(self._descriptor, self._mode & ~_EXECUTABLE)
 
     def commit(self) -> None:
@@ -183,14 +191,17 @@ class Writer:
 class Tail:
     """A reader of a growing file."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, final: Path, *, marked: bool) -> None:
         self.descriptor = descriptor
+        self._final = final
+        self._marked = marked
 
     def progress(self, total: int | None) -> Progress:
         """Say how far the file may be read; `total` is its whole size in bytes, if known."""
         facts = os.fstat(self.descriptor)
-        if not facts.st_mode & _GROWING:
-            return Progress(facts.st_size, complete=True)
+        verified = self._marked and not facts.st_mode & _GROWING
+        if verified or atomic.is_same(self.descriptor, self._final):
+            return Progress(os.fstat(self.descriptor).st_size, complete=True)
         end = facts.st_size if total is None else total
         return Progress(max(0, min(facts.st_size, end - HOLD_BACK)), complete=False)
 

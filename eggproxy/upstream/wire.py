@@ -110,16 +110,31 @@ class _Gzip:
     """A page that came packed; isal takes half of zlib's time."""
 
     def __init__(self) -> None:
-        self._stream = isal_zlib.decompressobj(16 + isal_zlib.MAX_WBITS)
+        self._stream = _gzip_stream()
 
     def pieces(self, block: bytes) -> Iterator[bytes]:
-        # In pieces: a small block may unpack to a thousand times its size.
-        while piece := self._stream.decompress(block, _BLOCK):
+        while block:
+            if self._stream.eof:
+                # Another member follows (RFC 1952, 2.2).
+                self._stream = _gzip_stream()
+            # In pieces: a small block may unpack to a thousand times its size.
+            piece = self._stream.decompress(block, _BLOCK)
             yield piece
-            block = self._stream.unconsumed_tail
+            block = self._stream.unused_data if self._stream.eof else self._stream.unconsumed_tail
+            if not block and piece:
+                # What the stream holds back for want of room comes with the next call.
+                yield from self._rest()
+
+    def _rest(self) -> Iterator[bytes]:
+        while not self._stream.eof and (piece := self._stream.decompress(b"", _BLOCK)):
+            yield piece
 
     def is_whole(self) -> bool:
         return self._stream.eof
+
+
+def _gzip_stream() -> isal_zlib.Decompress:
+    return isal_zlib.decompressobj(16 + isal_zlib.MAX_WBITS)
 
 
 def _unpacker(response: requests.Response) -> _Plain | _Gzip:
