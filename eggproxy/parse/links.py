@@ -33,6 +33,8 @@ _SIZE = re.compile(r"[0-9]{1,18}")
 # What setuptools once looked for files on: pages, as a rule.
 _RELS_OF_PAGES = frozenset({"homepage", "download"})
 
+_OF_MOST = frozenset({"data-requires-python", "data-core-metadata", "data-dist-info-metadata"})
+_USUAL_CLAIM = re.compile(r"sha256=([0-9a-f]++)").fullmatch
 _USUAL_TARGET = re.compile(
     rf"^({USUAL_FOLDER}({USUAL_FILENAME}))#(sha256|md5)=([0-9a-f]++)$", re.MULTILINE
 )
@@ -62,6 +64,9 @@ def files(links: Sequence[Link], base: Base) -> list[File]:
         if target is None or target[0] in found:
             continue
         filename, url, hashes, egg = target
+        if link.attributes.keys() <= _OF_MOST:
+            found[filename] = _usual_file(filename, url, hashes, egg, link.attributes)
+            continue
         # Many links of a page share the attributes, the very same object.
         about = said.get(id(link.attributes))
         if about is None:
@@ -80,6 +85,23 @@ def files(links: Sequence[Link], base: Base) -> list[File]:
             egg_fragment=egg,
         )
     return list(found.values())
+
+
+def _usual_file(
+    filename: str, url: str, hashes: dict[str, str], egg: str | None, attributes: Mapping[str, str]
+) -> File:
+    """Make a file that has only those attributes which most have; as the others, but sooner."""
+    requires_python = attributes.get("data-requires-python")
+    claim = attributes.get("data-core-metadata", attributes.get("data-dist-info-metadata", ""))
+    usual = _USUAL_CLAIM(claim)
+    return File(
+        filename=filename,
+        url=url,
+        hashes=hashes,
+        requires_python=requires_python if requires_python and requires_python.strip() else None,
+        core_metadata={"sha256": usual[1]} if usual else _metadata(claim),
+        egg_fragment=egg,
+    )
 
 
 def is_about_project(link: Link) -> bool:

@@ -5,7 +5,8 @@ time in proportion to the page, for its repetitions are possessive: they give no
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from html import unescape
 
 from eggproxy.parse.page import Link, Page
@@ -68,8 +69,13 @@ def read(text: str) -> Page | None:
 
 
 def _links(found: list[tuple[str, str, str, str]]) -> list[Link] | None:
-    # Few sets of attributes differ, where files have no digests of their metadata.
-    distinct = {raw: _attributes(raw) for raw in {raw for _, raw, _, _ in found}}
+    # Few sets of attributes differ, where files have no digests of their metadata; and of sets of
+    # names there are never more than a few.
+    shapes: dict[tuple[str, ...], tuple[str, ...]] = {}
+    unescaped = lru_cache(maxsize=1000)(unescape)
+    distinct = {
+        raw: _attributes_of(raw, shapes, unescaped) for raw in {raw for _, raw, _, _ in found}
+    }
     known = {raw: attributes for raw, attributes in distinct.items() if attributes is not None}
     if len(known) != len(distinct) or any("href" in attributes for attributes in known.values()):
         return None
@@ -86,6 +92,22 @@ def _metas(head: str) -> Mapping[str, str] | None:
             return None
         metas.setdefault(attributes.get("name", ""), attributes.get("content", ""))
     return metas
+
+
+def _attributes_of(
+    raw: str, shapes: dict[tuple[str, ...], tuple[str, ...]], unescaped: Callable[[str], str]
+) -> Mapping[str, str] | None:
+    """Do as `_attributes` does, in a fraction of the time, for what `_ANCHOR_OR_REST` has found."""
+    parts = raw.split('"')
+    written = tuple(parts[:-1:2])
+    names = shapes.get(written)
+    if names is None:
+        names = shapes[written] = tuple(name.strip(" \n=") for name in written)
+    values = parts[1::2]
+    if "&" in raw:
+        values = [unescaped(value) if "&" in value else value for value in values]
+    attributes = dict(zip(names, values, strict=True))
+    return attributes if len(attributes) == len(names) else None
 
 
 def _attributes(raw: str) -> Mapping[str, str] | None:

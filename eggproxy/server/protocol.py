@@ -22,13 +22,23 @@ from eggproxy.responses import MAX_HEADER, Response
 from eggproxy.server.asgi import CUT, WHOLE, Application
 
 _GET_OR_HEAD = frozenset({b"GET", b"HEAD"})
-# What says that a request wants more than what lies ready.
-_MORE = frozenset({b"range", b"content-length", b"transfer-encoding", b"expect"})
-_READ = _MORE | {b"accept", b"accept-encoding", b"if-none-match", b"user-agent"}
+_READ = frozenset(
+    {
+        *(b"accept", b"accept-encoding", b"if-none-match", b"user-agent"),
+        *(b"range", b"content-length", b"transfer-encoding", b"expect"),
+    }
+)
+
+
+def _preference(accept: bytes | None, accept_encoding: bytes | None) -> Preference | None:
+    """Choose a representation; None for headers of a size that is about to be refused."""
+    if len(accept or b"") + len(accept_encoding or b"") > MAX_HEADER:
+        return None
+    return _small_preference(accept, accept_encoding)
 
 
 @functools.lru_cache(maxsize=512)
-def _preference(accept: bytes | None, accept_encoding: bytes | None) -> Preference:
+def _small_preference(accept: bytes | None, accept_encoding: bytes | None) -> Preference:
     decoded = [
         None if header is None else header.decode("latin-1") for header in (accept, accept_encoding)
     ]
@@ -71,14 +81,25 @@ class EggProxyProtocol(HttpToolsProtocol):
         if method not in _GET_OR_HEAD:
             return False
         began = time.perf_counter()
-        found = {name: value for name, value in self.headers if name in _READ}
-        if not _MORE.isdisjoint(found) or any(len(value) > MAX_HEADER for value in found.values()):
-            return False
-        preference = _preference(found.get(b"accept"), found.get(b"accept-encoding"))
-        prepared = self._hot.get((self.url, None, preference))
+        accept = accept_encoding = known = None
+        agent = b"-"
+        for name, value in self.headers:
+            if name in _READ:
+                if name == b"user-agent":
+                    agent = value
+                elif name == b"accept":
+                    accept = value
+                elif name == b"accept-encoding":
+                    accept_encoding = value
+                elif name == b"if-none-match":
+                    known = value
+                else:
+                    # It wants more than what lies ready.
+                    return False
+        preference = _preference(accept, accept_encoding)
+        prepared = preference and self._hot.get((self.url, None, preference))
         if prepared is None or prepared.body is None:
             return False
-        known = found.get(b"if-none-match")
         has_it = known is not None and not_modified(known.decode("latin-1"), prepared.etag)
         status = 304 if has_it else 200
         sent = self._write_hit(method, status, prepared)
@@ -92,7 +113,7 @@ class EggProxyProtocol(HttpToolsProtocol):
                 size=sent,
                 cache_status=prepared.cache_status,
                 seconds=time.perf_counter() - began,
-                agent=found.get(b"user-agent", b"-"),
+                agent=agent,
             )
             self._log.add(entry, self.loop.call_later)
         return True
