@@ -8,7 +8,8 @@ from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 DIGESTS = frozenset(name for name in hashlib.algorithms_guaranteed if "shake" not in name)
 """Algorithms whose digests are understood in fragments; shake has no length of its own."""
 
-_USUAL_HOST = r"https?://[a-z0-9.-]*[a-z0-9](?::[1-9][0-9]{0,3}+)?+/"
+# Ports from 60000 on are left to the longer way, which knows where they end.
+_USUAL_HOST = r"https?://[a-z0-9.-]*[a-z0-9](?::(?:[1-5][0-9]{4}|[1-9][0-9]{0,3}))?+/"
 USUAL_URL = rf"{_USUAL_HOST}[a-zA-Z0-9_./~+%-]*+"
 """Pattern of URLs as indexes write them, in which nothing is left to resolve or to quote."""
 
