@@ -4,6 +4,10 @@ import os
 import time
 from collections.abc import Callable
 
+from eggproxy.characters import consists_of
+
+_PRINTABLE = bytes(range(0x20, 0x7F))
+
 
 def line(  # noqa: PLR0913  a line has that many columns
     *,
@@ -26,7 +30,7 @@ def line(  # noqa: PLR0913  a line has that many columns
         f"{now} {client} {method} {path.decode('latin-1')} {status} {size} "
         f"[{cache_status or '-'}] {seconds * 1000:.1f}ms {agent[:120].decode('latin-1')}"
     )
-    if not text.isprintable():
+    if not consists_of(text, _PRINTABLE) and not text.isprintable():
         text = "".join(c if c.isprintable() else "?" for c in text)
     return f"{text}\n"
 

@@ -8,11 +8,13 @@ import re
 from collections.abc import Iterable, Iterator
 from html import escape
 from itertools import islice
+from string import ascii_letters, digits
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
+from eggproxy.characters import consists_of
 from eggproxy.model import API_VERSION, File, ListedProject, ProjectDetail, ProjectList
 from eggproxy.names import normalize
 from eggproxy.negotiation import Form
@@ -25,7 +27,8 @@ _LIST_BATCH = 2000
 # Text that means the same quoted, escaped or as it stands. Nearly all names and digests are such,
 # and a page has thousands of them.
 _is_plain = re.compile(r"[\w.+!=,()~:/ -]*\Z", re.ASCII).match
-_is_plain_link = re.compile(r"[\w.+!-]+\Z", re.ASCII).match
+_PLAIN_IN_LINK = f"{ascii_letters}{digits}_.+!-".encode()
+_HEX = b"0123456789abcdef"
 
 _encode = msgspec.json.Encoder().encode
 
@@ -42,7 +45,9 @@ def claimed_version(detail: ProjectDetail) -> tuple[int, int]:
 
 def link(filename: str) -> str:
     """Write the relative URL of a file beside the page."""
-    return filename if _is_plain_link(filename) else quote(filename, safe=_SAFE_IN_LINK)
+    return (
+        filename if consists_of(filename, _PLAIN_IN_LINK) else quote(filename, safe=_SAFE_IN_LINK)
+    )
 
 
 def project_detail_json(detail: ProjectDetail) -> bytes:
@@ -106,33 +111,62 @@ def project_detail_html(detail: ProjectDetail) -> bytes:
     return "".join((head, *_anchors(detail.files), _FOOT)).encode()
 
 
-def _anchors(files: list[File]) -> Iterator[str]:
-    """Write the links; the text of each MUST be its filename (PEP 503)."""
-    plain = _all_plain(files)
-    requires: dict[str | None, str] = {None: ""}
-    for file in files:
-        name = file.filename
-        attributes = requires.get(file.requires_python)
-        if attributes is None:
-            attributes = f' data-requires-python="{_escape(file.requires_python or "")}"'
-            requires[file.requires_python] = attributes
-        metadata = file.core_metadata
-        if metadata:
-            value = "true" if metadata is True else _digest(metadata) or "true"
-            attributes += f' data-core-metadata="{value}"'
-        if file.yanked or file.gpg_sig is not None or file.provenance is not None:
-            attributes += _rare_attributes(file)
-        fragment = f"#{digest}" if (digest := _digest(file.hashes)) else _egg(file)
-        if plain:
-            yield f'<a href="{name}{fragment}"{attributes}>{name}</a><br>\n'
-        else:
-            href, text = _escape(link(name)), _escape(name)
-            yield f'<a href="{href}{fragment}"{attributes}>{text}</a><br>\n'
+def _anchors(files: list[File]) -> Iterable[str]:
+    """Write the links; the text of each MUST be its filename (PEP 503).
+
+    Each part is written for all files at once: there can be thousands, and all much alike.
+    """
+    names = [file.filename for file in files]
+    parts = zip(names, _fragments(files), _requirements(files), _others(files), strict=True)
+    if _all_plain(files):
+        return [
+            f'<a href="{name}{fragment}"{requirement}{other}>{name}</a><br>\n'
+            for name, fragment, requirement, other in parts
+        ]
+    return [
+        f'<a href="{_escape(link(name))}{fragment}"{requirement}{other}>{_escape(name)}</a><br>\n'
+        for name, fragment, requirement, other in parts
+    ]
+
+
+def _fragments(files: list[File]) -> Iterable[str]:
+    """Write what follows the URL of each file: a digest, or else what setuptools wants there."""
+    digests = _digests([file.hashes for file in files])
+    if "" not in digests:
+        return [f"#{digest}" for digest in digests]
+    return [
+        f"#{digest}" if digest else _egg(file) for digest, file in zip(digests, files, strict=True)
+    ]
+
+
+def _requirements(files: list[File]) -> Iterable[str]:
+    """Write data-requires-python of each file; a project has few that differ."""
+    specifiers = [file.requires_python for file in files]
+    written = {
+        specifier: "" if specifier is None else f' data-requires-python="{_escape(specifier)}"'
+        for specifier in set(specifiers)
+    }
+    return [written[specifier] for specifier in specifiers]
+
+
+def _others(files: list[File]) -> Iterable[str]:
+    """Write the other attributes of each file."""
+    claims = [file.core_metadata for file in files]
+    digests = _digests([claim if isinstance(claim, dict) else {} for claim in claims])
+    return [
+        (f' data-core-metadata="{digest or "true"}"' if claim else "")
+        + (
+            _rare_attributes(file)
+            if file.yanked or file.gpg_sig is not None or file.provenance is not None
+            else ""
+        )
+        for file, claim, digest in zip(files, claims, digests, strict=True)
+    ]
 
 
 def _all_plain(files: list[File]) -> bool:
     """Say whether all filenames are the same quoted, escaped and as they stand."""
-    return bool(_is_plain_link("".join([file.filename for file in files])))
+    return consists_of("".join([file.filename for file in files]), _PLAIN_IN_LINK)
 
 
 def _rare_attributes(file: File) -> str:
@@ -151,11 +185,15 @@ def _egg(file: File) -> str:
     return "" if file.egg_fragment is None else f"#egg={_escape(quote(file.egg_fragment))}"
 
 
+def _digests(column: list[dict[str, str]]) -> list[str]:
+    """Write the strongest of each file's digests as `name=hex`; "" if there is none."""
+    usual = [hashes.get("sha256", "") for hashes in column]
+    if "" not in usual and consists_of("".join(usual), _HEX):
+        return [f"sha256={digest}" for digest in usual]
+    return [_digest(hashes) for hashes in column]
+
+
 def _digest(hashes: dict[str, str]) -> str:
-    """Write the strongest digest as `name=hex`; "" if there is none."""
-    digest = hashes.get("sha256")
-    if digest and digest.isalnum():
-        return f"sha256={digest}"
     for name in _FRAGMENT_DIGESTS:
         if digest := hashes.get(name):
             return f"{name}={_escape(digest)}"

@@ -7,12 +7,15 @@ import msgspec
 
 from eggproxy.model import File
 from eggproxy.names import is_filename
-from eggproxy.parse.columns import Metadata, lower_case, mended, usual
+from eggproxy.parse.columns import Metadata, all_match, lower_case, mended
 from eggproxy.parse.nonsense import Nonsense
 from eggproxy.parse.upload_time import USUAL_UPLOAD_TIME, upload_time
-from eggproxy.parse.urls import USUAL_FILENAME, USUAL_URL, Base, fragment_facts
+from eggproxy.parse.urls import USUAL_FILENAME, Base, are_usual, fragment_facts
 
 _Extra = dict[str, Any] | None
+
+
+_NULL = msgspec.Raw(b"null")
 
 
 class Entry(msgspec.Struct, kw_only=True, gc=False, rename="kebab"):
@@ -23,9 +26,10 @@ class Entry(msgspec.Struct, kw_only=True, gc=False, rename="kebab"):
     hashes: dict[str, str] | None = None
     requires_python: str | None = None
     core_metadata: Metadata = None
-    # What core-metadata was called before PEP 714: by PEP 658, and by the public index.
-    dist_info_metadata: Metadata = None
-    data_dist_info_metadata: Metadata = None
+    # What core-metadata was called before PEP 714: by PEP 658, and by the public index. They say
+    # it once more, and are read only where the new name is not there.
+    dist_info_metadata: msgspec.Raw = _NULL
+    data_dist_info_metadata: msgspec.Raw = _NULL
     gpg_sig: bool | None = None
     yanked: bool | str | None = None
     size: Annotated[int, msgspec.Meta(ge=0)] | None = None
@@ -38,11 +42,11 @@ class _OnlyKnown(Entry, forbid_unknown_fields=True):
 
 
 _TYPES: dict[str, Any] = {field.encode_name: field.type for field in msgspec.structs.fields(Entry)}
+_OLDER = {key for key, kind in _TYPES.items() if kind is msgspec.Raw}
 _decode_usual = msgspec.json.Decoder(list[_OnlyKnown]).decode
 
-_USUAL_URL = usual(USUAL_URL)
-_USUAL_FILENAME = usual(USUAL_FILENAME)
-_USUAL_UPLOAD_TIME = usual(USUAL_UPLOAD_TIME)
+_are_usual_filenames = all_match(USUAL_FILENAME)
+_are_usual_upload_times = all_match(USUAL_UPLOAD_TIME)
 
 
 def files(array: msgspec.Raw, base: Base) -> list[File | None]:
@@ -64,16 +68,16 @@ def _files(entries: Sequence[Entry], extras: Sequence[_Extra], base: Base) -> li
         return address.url if address and address.url != base.url else None
 
     said = [entry.url for entry in entries]
-    urls = mended(said, _USUAL_URL, resolved)
+    urls = mended(said, are_usual, resolved)
     columns = zip(
         entries,
         extras,
-        mended([entry.filename for entry in entries], _USUAL_FILENAME, _filename),
+        mended([entry.filename for entry in entries], _are_usual_filenames, _filename),
         urls,
         _hashes(entries) if urls is said else _hashes_and_fragments(entries),
         _core_metadata(entries),
-        mended([entry.upload_time for entry in entries], _USUAL_UPLOAD_TIME, upload_time),
-        mended([entry.provenance for entry in entries], _USUAL_URL, resolved),
+        mended([entry.upload_time for entry in entries], _are_usual_upload_times, upload_time),
+        mended([entry.provenance for entry in entries], are_usual, resolved),
         strict=True,
     )
     return [
@@ -118,16 +122,21 @@ def _core_metadata(entries: Sequence[Entry]) -> Sequence[Metadata]:
     """Give what is said of metadata; an older name counts only without the new one (PEP 714)."""
     claims = lower_case(
         [
-            entry.core_metadata
-            if entry.core_metadata is not None
-            else entry.data_dist_info_metadata
-            if entry.dist_info_metadata is None
-            else entry.dist_info_metadata
+            _older_claim(entry) if entry.core_metadata is None else entry.core_metadata
             for entry in entries
         ]
     )
     # No digests: there is metadata all the same.
     return [True if claim == {} else claim for claim in claims] if {} in claims else claims
+
+
+def _older_claim(entry: Entry) -> Metadata:
+    for raw in (entry.dist_info_metadata, entry.data_dist_info_metadata):
+        if raw is not _NULL:
+            claim: Metadata = _usable(msgspec.json.decode(raw), Metadata)
+            if claim is not None:
+                return claim
+    return None
 
 
 def _unusual(array: msgspec.Raw, base: Base) -> list[File | None]:
@@ -148,6 +157,8 @@ def _unusual(array: msgspec.Raw, base: Base) -> list[File | None]:
 def _entry(item: Any) -> Entry | None:  # noqa: ANN401 (it is upstream's, and can be anything)
     if not isinstance(item, dict):
         return None
+    for key in _OLDER & item.keys():
+        item[key] = msgspec.Raw(msgspec.json.encode(item[key]))
     try:
         return msgspec.convert(item, Entry)
     except msgspec.ValidationError:

@@ -2,8 +2,12 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
+from string import ascii_letters, digits
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
+
+from eggproxy.characters import consists_of
 
 DIGESTS = frozenset(name for name in hashlib.algorithms_guaranteed if "shake" not in name)
 """Algorithms whose digests are understood in fragments; shake has no length of its own."""
@@ -12,6 +16,10 @@ DIGESTS = frozenset(name for name in hashlib.algorithms_guaranteed if "shake" no
 _USUAL_HOST = r"https?://[a-z0-9.-]*[a-z0-9](?::(?:[1-5][0-9]{4}|[1-9][0-9]{0,3}))?+/"
 USUAL_URL = rf"{_USUAL_HOST}[a-zA-Z0-9_./~+%-]*+"
 """Pattern of URLs as indexes write them, in which nothing is left to resolve or to quote."""
+
+_ORIGIN = re.compile(_USUAL_HOST).match
+_USUAL = re.compile(USUAL_URL).fullmatch
+_IN_PATH = f"{ascii_letters}{digits}_./~+%-".encode()
 
 USUAL_FOLDER = rf"{_USUAL_HOST}(?:[a-zA-Z0-9_.~+-]++/)*+"
 """Pattern of such URLs up to the last component."""
@@ -32,6 +40,20 @@ _HTML_SPACE = " \t\n\r\f"
 # What a URL is made of (RFC 3986), and the `%` of what is quoted already.
 _OUTSIDE_URL = re.compile(r"[^!$%&'()*+,./0-9:;=?@A-Z_a-z~\[\]-]")
 _SAFE = "!$%&'()*+,/:;=?@[]~"
+
+
+def are_usual(urls: Sequence[str]) -> bool:
+    """Say whether all match `USUAL_URL`."""
+    if not urls:
+        return True
+    origin = _ORIGIN(urls[0])
+    if origin is not None:
+        # Those of a page are often of one host, and then there is a quick way.
+        host, length = origin[0], len(origin[0])
+        paths = [url[length:] for url in urls if url.startswith(host)]
+        if len(paths) == len(urls) and consists_of("".join(paths), _IN_PATH):
+            return True
+    return all(map(_USUAL, urls))
 
 
 class Absolute(NamedTuple):

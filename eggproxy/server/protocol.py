@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
 
 from eggproxy.accesslog import AccessLog, line
 from eggproxy.conditional import not_modified
@@ -20,6 +21,11 @@ from eggproxy.hot import HotAnswers, Prepared, wire
 from eggproxy.negotiation import Preference
 from eggproxy.responses import MAX_HEADER, Response
 from eggproxy.server.asgi import CUT, WHOLE, Application
+
+_SMALL = 16 * 1024
+"""A body up to so many bytes is copied behind its head: that costs less than a second write."""
+
+_SHORT = 0.001
 
 _GET_OR_HEAD = frozenset({b"GET", b"HEAD"})
 _READ = frozenset(
@@ -49,6 +55,8 @@ class EggProxyProtocol(HttpToolsProtocol):
     """One connection."""
 
     _hit = False
+    # When the connection fell idle, by the loop's clock; None while a request is under way.
+    _idle_since: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Find the application behind the server."""
@@ -56,6 +64,18 @@ class EggProxyProtocol(HttpToolsProtocol):
         application = _application(self.app)
         self._hot: HotAnswers = application.front.hot
         self._log: AccessLog | None = application.log
+        self._server_headers = _ServerHeaders(self.server_state)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End the timer, which would hold the connection's memory till it is due."""
+        super()._unset_keepalive_if_required()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """Begin a request; what uvicorn prepares for it, a hit has no use for."""
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
 
     def on_headers_complete(self) -> None:
         """Answer a hit at once, if nothing before it is still being answered."""
@@ -63,6 +83,10 @@ class EggProxyProtocol(HttpToolsProtocol):
         idle = cycle is None or cycle.response_complete
         self._hit = idle and not self.flow.write_paused and self._answer_hit()
         if not self._hit:
+            url, headers, expect = self.url, self.headers, self.expect_100_continue
+            super().on_message_begin()
+            self.url, self.expect_100_continue = url, expect
+            self.headers.extend(headers)
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -74,6 +98,34 @@ class EggProxyProtocol(HttpToolsProtocol):
         """Pass over the end of a hit."""
         if not self._hit:
             super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request, or wait for one."""
+        follows = bool(self.pipeline)
+        if follows or self.timeout_keep_alive_task is None:
+            super().on_response_complete()
+        else:
+            # The timer runs already, and will see that there is news.
+            self.server_state.total_requests += 1
+            self.flow.resume_reading()
+        self._idle_since = None if follows else self.loop.time()
+
+    def _unset_keepalive_if_required(self) -> None:
+        """Let the timer run: one for all requests costs less than one each."""
+        self._idle_since = None
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close a connection that has been idle for so long."""
+        self.timeout_keep_alive_task = None
+        if self._idle_since is None:
+            return
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left > _SHORT:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                left, self.timeout_keep_alive_handler
+            )
+        else:
+            super().timeout_keep_alive_handler()
 
     def _answer_hit(self) -> bool:
         """Answer if it is a hit, and say so."""
@@ -126,8 +178,12 @@ class EggProxyProtocol(HttpToolsProtocol):
             head = self._status_line(b"304 Not Modified", keep_alive) + prepared.wire_not_modified
         else:
             head = self._status_line(b"200 OK", keep_alive) + prepared.wire
-        self.transport.write(head)
-        if body:
+        if body is None:
+            self.transport.write(head)
+        elif len(body) < _SMALL:
+            self.transport.write(head + body)
+        else:
+            self.transport.write(head)
             self.transport.write(body)
         if not keep_alive:
             self.transport.close()
@@ -135,9 +191,8 @@ class EggProxyProtocol(HttpToolsProtocol):
         return len(body or b"")
 
     def _status_line(self, status: bytes, keep_alive: bool) -> bytes:  # noqa: FBT001
-        defaults = b"".join(b"%b: %b\r\n" % pair for pair in self.server_state.default_headers)
         close = b"" if keep_alive else b"connection: close\r\n"
-        return b"HTTP/1.1 " + status + b"\r\n" + defaults + close
+        return b"HTTP/1.1 " + status + b"\r\n" + self._server_headers.wire() + close
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """Offer our extensions to the application."""
@@ -171,6 +226,23 @@ class EggProxyProtocol(HttpToolsProtocol):
             self.transport.close()
         cycle.on_response()
         return True
+
+
+class _ServerHeaders:
+    """The headers that uvicorn puts into every answer, as they go over the wire."""
+
+    def __init__(self, state: ServerState) -> None:
+        self._state = state
+        self._seen: list[tuple[bytes, bytes]] = []
+        self._wire = b""
+
+    def wire(self) -> bytes:
+        """Write them anew when uvicorn has made a new list: once a second, for the date."""
+        headers = self._state.default_headers
+        if headers is not self._seen:
+            self._seen = headers
+            self._wire = b"".join(b"%b: %b\r\n" % pair for pair in headers)
+        return self._wire
 
 
 def _application(app: Any) -> Application:  # noqa: ANN401  whatever wraps it
