@@ -3,7 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from eggproxy.transfers import Growing as GrowingFile
+from eggproxy.passing import Passing
+from eggproxy.transfers import Growing as Followed
+
+GrowingFile = Followed | Passing
+"""A file that is not whole yet; both read alike."""
 
 PAGE_CACHE_CONTROL = "no-cache"
 """Clients ask again each time, and get a 304: a release is seen as soon as it is here."""
@@ -57,6 +61,9 @@ class Text:
 
     body: bytes
     content_type: str
+    cache_control: str = "no-cache"
+    cache_status: str | None = None
+    vary: str | None = None
 
 
 Answer = Ready | Growing | Moved | Text

@@ -70,6 +70,16 @@ class NoSuchFileError(NotFoundError):
         super().__init__(f"Project {project} has no file {filename}: {why}.")
 
 
+class NothingStoredError(NotFoundError):
+    """No file of the project is on disk, so there is no page of such files."""
+
+    def __init__(self, project: str) -> None:
+        self.project = project
+        super().__init__(
+            f"No file of project {project} is stored here. Its page is at /{project}/."
+        )
+
+
 class MethodNotAllowedError(EggProxyError):
     """Only GET and HEAD are answered."""
 

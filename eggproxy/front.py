@@ -12,6 +12,7 @@ from eggproxy.config import Configuration, directory_error
 from eggproxy.errors import EggProxyError, StorageError
 from eggproxy.flights import launch
 from eggproxy.freshness import Lifetime
+from eggproxy.health import Health
 from eggproxy.hot import HotAnswers, Prepared
 from eggproxy.negotiation import Preference, prefer
 from eggproxy.pages import Pages
@@ -46,9 +47,11 @@ class Front:
         )
         self.store = store
         self._upstream = upstream
-        self.pages = Pages(store, upstream, lifetime)
+        self.health = Health()
+        self.pages = Pages(store, upstream, lifetime, health=self.health)
         self.hot = HotAnswers()
-        self._proxy = Proxy(store, self.pages, Transfers(store, upstream))
+        transfers = Transfers(store, upstream, self.health, self.pages.note_stored)
+        self._proxy = Proxy(store, self.pages, transfers, self.health)
 
     def prepare(self, configuration: Configuration) -> None:
         """Make the directory ready. Raises ConfigurationError if it cannot be used."""

@@ -2,19 +2,28 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from eggproxy import freshness
-from eggproxy.errors import EggProxyError, NoSuchProjectError, UpstreamUnavailableError
+from eggproxy.errors import (
+    EggProxyError,
+    NoSuchProjectError,
+    StorageError,
+    UpstreamUnavailableError,
+)
 from eggproxy.flights import Flights
 from eggproxy.freshness import CLOCK_SKEW, Lifetime
+from eggproxy.health import Health
 from eggproxy.model import ProjectDetail
 from eggproxy.names import NormalizedName
-from eggproxy.refresh import Refresher
+from eggproxy.negotiation import Form
+from eggproxy.refresh import Refresher, UnstoredError
 from eggproxy.remembered import Remembered
 from eggproxy.store import EggsDirectory, Record
+from eggproxy.transfer import Wanted
 from eggproxy.upstream import Upstream, shown
 
 log = logging.getLogger("eggproxy")
@@ -24,6 +33,12 @@ MISSING_MEMORY = 60.0
 
 FAILURE_MEMORY = 2.0
 """Seconds in which a failed page is not asked for again: clients retry at once, and several."""
+
+UNSTORED_MEMORY = 30.0
+"""Seconds for which a page that the disk does not take is held; then it is tried again."""
+
+UNSTORED_PAGES = 16
+"""How many of such pages are held: a large one takes some megabytes."""
 
 Name = NormalizedName | None
 
@@ -35,6 +50,8 @@ class PageState:
     fresh_until: float
     age: int
     cache_status: str
+    # The page itself, where the disk does not take it.
+    unstored: Mapping[Form, bytes] | None = None
 
 
 class Pages:
@@ -49,7 +66,9 @@ class Pages:
         upstream: Upstream,
         lifetime: Lifetime,
         clock: Callable[[], float] = time.time,
+        health: Health | None = None,
     ) -> None:
+        self._health = health or Health()
         self.store = store
         self.lifetime = lifetime
         self._upstream = upstream
@@ -62,6 +81,9 @@ class Pages:
         self._failed: Remembered[Name, EggProxyError] = Remembered(
             seconds=FAILURE_MEMORY, limit=10_000, clock=clock
         )
+        self._unstored: Remembered[Name, UnstoredError] = Remembered(
+            seconds=UNSTORED_MEMORY, limit=UNSTORED_PAGES, clock=clock
+        )
 
     def ensure(self, name: Name) -> PageState:
         """Have a page on disk, fresh if it can be had, and say how it stands.
@@ -73,20 +95,25 @@ class Pages:
         checked = self.store.checked(name)
         if checked is not None and self.lifetime.is_fresh(checked, now):
             return self._state(checked, "hit")
-        self._recall_missing(name, checked)
-        error = self._failed.get(name)
-        if error is not None:
-            return self._stale(checked, error)
+        remembered = self._remembered(name, checked)
+        if remembered is not None:
+            return remembered
         flight, joined = self._flights.join(name, lambda: self._refresh(name, now))
         if name is None and checked is not None and not self.lifetime.always_refresh:
             # Nobody waits 40 MB long for names that were right half an hour ago.
             return self._state(checked, "hit; detail=revalidating")
         try:
             outcome = self._wait(name, flight, stored=checked is not None)
-        except EggProxyError as failure:
-            return self._stale(checked, failure)
+        except EggProxyError as error:
+            if isinstance(error, UnstoredError):
+                return self._passed_on(error)
+            return self._stale(checked, error)
         how = f"{outcome}; collapsed" if joined else outcome
         return self._state(self.store.checked(name) or now, how)
+
+    def is_outage(self) -> bool:
+        """Say whether upstream cannot be asked now, so that only what is on disk can be had."""
+        return not self._upstream.available()
 
     def is_fresh(self, name: Name) -> bool:
         """Say whether a page is stored and fresh."""
@@ -103,8 +130,9 @@ class Pages:
 
     def detail(self, project: NormalizedName) -> tuple[ProjectDetail, Record]:
         """Read what is known of a project, made fresh before. Raises EggProxyError."""
-        self.ensure(project)
-        record = self.store.record(project)
+        unstored = self.ensure(project).unstored
+        held = self._unstored.get(project) if unstored is not None else None
+        record = self.store.record(project) if held is None else held.record
         if record is None or record.detail is None:
             self.revalidate(project)
             record = self.store.record(project)
@@ -116,6 +144,31 @@ class Pages:
         """No longer advertise a `.metadata` that upstream promised and does not have."""
         with self.store.lock(project):
             self._refresher.withdraw_metadata(project, filename)
+
+    def note_stored(self, wanted: Wanted, sha256: str | None) -> None:
+        """Note that a file has come; `sha256` is of one for which upstream names no digest."""
+        try:
+            with self.store.lock(wanted.project):
+                self._refresher.note_stored(wanted.project, wanted.filename, sha256)
+        except StorageError as error:
+            self._health.disk_failed(error)
+
+    def has_stored_page(self, project: NormalizedName) -> bool:
+        """Have the page of files on disk as it is now; False if there is none. No upstream."""
+        try:
+            with self.store.lock(project):
+                return self._refresher.have_stored_page(project)
+        except StorageError as error:
+            self._health.disk_failed(error)
+            return False
+
+    def _passed_on(self, unstored: UnstoredError) -> PageState:
+        return PageState(
+            fresh_until=0.0,
+            age=0,
+            cache_status="fwd=uri-miss; detail=not-stored",
+            unstored=unstored.pages,
+        )
 
     def _state(self, checked: float, cache_status: str) -> PageState:
         return PageState(
@@ -131,6 +184,15 @@ class Pages:
         status = f"fwd=stale; fwd-status={int(error.status)}; detail=stale-if-error"
         age = freshness.age(checked, self._clock())
         return PageState(fresh_until=0.0, age=age, cache_status=status)
+
+    def _remembered(self, name: Name, checked: float | None) -> PageState | None:
+        """Answer, or raise, from what was found out a moment ago."""
+        unstored = self._unstored.get(name)
+        if unstored is not None:
+            return self._passed_on(unstored)
+        self._recall_missing(name, checked)
+        error = self._failed.get(name)
+        return None if error is None else self._stale(checked, error)
 
     def _recall_missing(self, name: Name, checked: float | None) -> None:
         if checked is not None or self.lifetime.always_refresh:
@@ -151,13 +213,22 @@ class Pages:
 
     def _refresh(self, name: Name, since: float) -> str:
         """Ask upstream, under the page's lock, unless somebody else has done so `since`."""
-        with self.store.lock(name):
+        with ExitStack() as held:
+            try:
+                held.enter_context(self.store.lock(name))
+            except StorageError as error:
+                # Who cannot lock cannot write either.
+                self._health.disk_failed(error)
             checked = self.store.checked(name)
             if checked is not None and since <= checked <= self._clock() + CLOCK_SKEW:
                 return "fwd=stale; collapsed"
             record = self.store.record(name)
             try:
                 outcome = self._refresher.refresh(name, record)
+            except UnstoredError as error:
+                self._health.disk_failed(error)
+                self._unstored.put(name, error)
+                raise
             except EggProxyError as error:
                 self._note_failure(name, error, stored=record is not None)
                 raise

@@ -1,7 +1,7 @@
 """From the path of a URL to what it asks for; the only place where addresses are taken apart."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from eggproxy.errors import BadRequestError, NotFoundError, URITooLongError
@@ -10,6 +10,12 @@ from eggproxy.negotiation import JSON_V1, TEXT_HTML
 
 PREFIXES = ("/pypi", "/simple")
 """Where the index stands when the server around it names no place of its own."""
+
+HEALTH = "/healthz"
+"""Where the proxy says how it fares; below a prefix it is `/+healthz`."""
+
+STORED = "+stored"
+"""The folder of the pages that have only the files on disk: no project can have its name."""
 
 MAX_PATH = 1024
 """Longest path that is looked at, in characters."""
@@ -25,6 +31,11 @@ class HomeTarget:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthTarget:
+    """How the proxy fares, for load balancers and administrators."""
+
+
+@dataclass(frozen=True, slots=True)
 class ListTarget:
     """The project list; `media_type` where the address itself names one."""
 
@@ -33,18 +44,23 @@ class ListTarget:
 
 @dataclass(frozen=True, slots=True)
 class ProjectTarget:
-    """The page of a project."""
+    """The page of a project; with `stored`, the one that has only files on disk."""
 
     project: NormalizedName
     media_type: str | None = None
+    stored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class FileTarget:
-    """A distribution, or the `.metadata` or signature beside one."""
+    """A distribution, or the `.metadata` or signature beside one.
+
+    With `stored` it is only wanted if it is on disk.
+    """
 
     project: NormalizedName
     filename: str
+    stored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +70,7 @@ class RedirectTarget:
     path: str
 
 
-Target = HomeTarget | ListTarget | ProjectTarget | FileTarget | RedirectTarget
+Target = HomeTarget | HealthTarget | ListTarget | ProjectTarget | FileTarget | RedirectTarget
 
 
 def decode(raw_path: bytes) -> str:
@@ -96,6 +112,8 @@ def resolve(path: str, *, mounted: str | None = None) -> Target:
             return _within(path.removeprefix(prefix), prefix)
     if path in {"", "/"}:
         return HomeTarget()
+    if path == HEALTH:
+        return HealthTarget()
     raise NotFoundError(f"Nothing is at this address. The index is at {PREFIXES[0]}/.")
 
 
@@ -111,6 +129,10 @@ def _refuse_traps(path: str) -> None:
 def _within(path: str, prefix: str) -> Target:  # noqa: PLR0911  one for each kind of address
     """Take apart what follows the index's prefix."""
     match path.split("/"):
+        case ["", "+healthz"]:
+            return HealthTarget()
+        case ["", folder, *rest] if folder == STORED and rest:
+            return _stored("/".join(["", *rest]), f"{prefix}/{STORED}")
         case [""]:
             return RedirectTarget(f"{quote(prefix)}/")
         case ["", ""]:
@@ -127,6 +149,17 @@ def _within(path: str, prefix: str) -> Target:  # noqa: PLR0911  one for each ki
         case ["", name, filename] if is_filename(_without_suffix(filename)):
             return FileTarget(_project(name), filename)
     raise NotFoundError("Nothing is at this address. A project is at /NAME/, a file below it.")
+
+
+def _stored(path: str, prefix: str) -> Target:
+    """Take apart what follows the folder of stored pages."""
+    target = _within(path, prefix) if path != "/" else None
+    match target:
+        case ProjectTarget() | FileTarget():
+            return replace(target, stored=True)
+        case RedirectTarget():
+            return target
+    raise NotFoundError("Nothing is at this address. A stored page is at /+stored/NAME/.")
 
 
 def _without_suffix(filename: str) -> str:

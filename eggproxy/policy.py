@@ -1,7 +1,11 @@
 """Who may have what: one decision, taken before any cache is asked, for every method and route."""
 
+from collections.abc import Set as AbstractSet
+
+import msgspec
+
 from eggproxy.model import File, ProjectDetail
-from eggproxy.names import METADATA, SIBLINGS
+from eggproxy.names import METADATA, SIBLINGS, SIGNATURE
 
 
 def offered(detail: ProjectDetail, filename: str) -> File | None:
@@ -25,3 +29,20 @@ def _sibling(base: File, suffix: str) -> File | None:
         return None
     hashes = promised if isinstance(promised, dict) else {}
     return File(filename=base.filename + suffix, url=base.url + suffix, hashes=hashes)
+
+
+def on_disk(detail: ProjectDetail, names: AbstractSet[str]) -> ProjectDetail:
+    """Leave out what cannot be had in an outage: files, and siblings of files, not on disk.
+
+    `names` are those of the files that are.
+    """
+    files = [_as_on_disk(file, names) for file in detail.files if file.filename in names]
+    return msgspec.structs.replace(detail, files=files)
+
+
+def _as_on_disk(file: File, names: AbstractSet[str]) -> File:
+    if file.core_metadata and file.filename + METADATA not in names:
+        file = msgspec.structs.replace(file, core_metadata=None)
+    if file.gpg_sig and file.filename + SIGNATURE not in names:
+        file = msgspec.structs.replace(file, gpg_sig=None)
+    return file

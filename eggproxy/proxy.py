@@ -9,11 +9,19 @@ from eggproxy.answers import (
     VARY,
     Answer,
     Growing,
+    GrowingFile,
     Moved,
     Ready,
     Text,
 )
-from eggproxy.errors import DigestMismatchError, NoSuchFileError, UpstreamNonsenseError
+from eggproxy.errors import (
+    DigestMismatchError,
+    NoSuchFileError,
+    NothingStoredError,
+    StorageError,
+    UpstreamNonsenseError,
+)
+from eggproxy.health import Health
 from eggproxy.home import home_page
 from eggproxy.model import File
 from eggproxy.names import METADATA, SIGNATURE, NormalizedName
@@ -21,6 +29,7 @@ from eggproxy.negotiation import Preference
 from eggproxy.pages import Pages
 from eggproxy.paths import (
     FileTarget,
+    HealthTarget,
     HomeTarget,
     ListTarget,
     ProjectTarget,
@@ -36,7 +45,10 @@ OCTETS = "application/octet-stream"
 class Proxy:
     """The proxy over one eggs directory and one upstream; safe to share among threads."""
 
-    def __init__(self, store: EggsDirectory, pages: Pages, transfers: Transfers) -> None:
+    def __init__(
+        self, store: EggsDirectory, pages: Pages, transfers: Transfers, health: Health
+    ) -> None:
+        self._health = health
         self.store = store
         self.pages = pages
         self._transfers = transfers
@@ -44,23 +56,55 @@ class Proxy:
     def answer(self, target: Target, preference: Preference) -> Answer:
         """Answer a request. Blocks while upstream is asked; raises EggProxyError."""
         match target:
-            case ProjectTarget(project, media_type):
-                return self._page(project, media_type, preference)
+            case ProjectTarget():
+                return self._project(target, preference)
             case FileTarget():
                 return self._file(target)
             case ListTarget(media_type):
-                return self._page(None, media_type, preference)
+                if media_type is not None:
+                    preference = preference._replace(media_type=media_type)
+                return self._page(None, preference)
             case RedirectTarget(path):
                 return Moved(location=path)
             case HomeTarget():
                 return Text(body=home_page(), content_type="text/html; charset=utf-8")
+            case HealthTarget():
+                report = self._health.report(upstream=not self.pages.is_outage())
+                return Text(body=report, content_type="application/json")
 
-    def _page(
-        self, project: NormalizedName | None, media_type: str | None, preference: Preference
-    ) -> Ready:
-        if media_type is not None:
-            preference = preference._replace(media_type=media_type)
+    def _project(self, target: ProjectTarget, preference: Preference) -> Ready | Text:
+        """Have a project's page; in an outage the one that lists what can be had."""
+        if target.media_type is not None:
+            preference = preference._replace(media_type=target.media_type)
+        if target.stored or self.pages.is_outage():
+            if self.pages.has_stored_page(target.project):
+                return self._stored_page(target.project, preference)
+            if target.stored:
+                raise NothingStoredError(target.project)
+        return self._page(target.project, preference)
+
+    def _stored_page(self, project: NormalizedName, preference: Preference) -> Ready:
+        return Ready(
+            path=self.store.page(project, preference.form, packed=preference.gzip, kind="stored"),
+            content_type=preference.content_type,
+            # When the outage is over, it is the wrong one at once.
+            cache_control="no-store",
+            cache_status="hit; detail=stored-files-only",
+            fresh_until=0.0,
+            encoding="gzip" if preference.gzip else None,
+            vary=VARY,
+        )
+
+    def _page(self, project: NormalizedName | None, preference: Preference) -> Ready | Text:
         state = self.pages.ensure(project)
+        if state.unstored is not None:
+            return Text(
+                body=state.unstored[preference.form],
+                content_type=preference.content_type,
+                cache_control="no-store",
+                cache_status=state.cache_status,
+                vary=VARY,
+            )
         return Ready(
             path=self.store.page(project, preference.form, packed=preference.gzip),
             content_type=preference.content_type,
@@ -75,30 +119,41 @@ class Proxy:
     def _file(self, target: FileTarget) -> Ready | Growing:
         if self.store.file(target.project, target.filename).is_file():
             return self._stored(target, "hit")
+        if target.stored:
+            raise NoSuchFileError(target.project, target.filename, "it is not stored here")
         detail, record = self.pages.detail(target.project)
         file = policy.offered(detail, target.filename)
         if file is None or target.filename in {name + METADATA for name in record.withdrawn}:
             raise NoSuchFileError(target.project, target.filename)
+        wanted = Wanted(
+            project=target.project,
+            filename=target.filename,
+            url=file.url,
+            size=file.size,
+            digest=strongest(file.hashes),
+        )
         try:
-            growing = self._transfers.join(
-                Wanted(
-                    project=target.project,
-                    filename=target.filename,
-                    url=file.url,
-                    size=file.size,
-                    digest=strongest(file.hashes),
-                )
-            )
+            return self._coming(target, file, wanted)
         except (NoSuchFileError, DigestMismatchError, UpstreamNonsenseError):
             self._withdraw(target)
             raise
+
+    def _coming(self, target: FileTarget, file: File, wanted: Wanted) -> Ready | Growing:
+        """Have a file come, onto the disk where that can be. Raises EggProxyError."""
+        growing: GrowingFile | None
+        try:
+            growing = self._transfers.join(wanted)
+            cache_status = "fwd=uri-miss; stored"
+        except StorageError:
+            growing = self._transfers.pass_on(wanted)
+            cache_status = "fwd=uri-miss"
         if growing is None:
-            return self._stored(target, "fwd=uri-miss; stored")
+            return self._stored(target, cache_status)
         return Growing(
             file=growing,
             content_type=OCTETS,
             cache_control=_cache_control(target.filename),
-            cache_status="fwd=uri-miss; stored" + ("; collapsed" if growing.joined else ""),
+            cache_status=cache_status + ("; collapsed" if growing.joined else ""),
             etag=_etag(file),
         )
 

@@ -2,19 +2,34 @@
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
-from eggproxy import parse, render
-from eggproxy.errors import EggProxyError, NoSuchProjectError, UpstreamNonsenseError
+from eggproxy import parse, policy, render
+from eggproxy.errors import (
+    EggProxyError,
+    NoSuchProjectError,
+    StorageError,
+    UpstreamNonsenseError,
+)
 from eggproxy.model import ProjectDetail
 from eggproxy.names import METADATA, NormalizedName
-from eggproxy.store import EggsDirectory, Record, Validators
+from eggproxy.negotiation import Form
+from eggproxy.store import EggsDirectory, Gone, Record, Validators
 from eggproxy.turns import Turns
 from eggproxy.upstream import Fetched, Missing, NotModified, Upstream, shown
 
 log = logging.getLogger("eggproxy")
+
+
+class UnstoredError(StorageError):
+    """A page that upstream has sent, and that the disk does not take."""
+
+    def __init__(self, error: StorageError, record: Record, pages: Mapping[Form, bytes]) -> None:
+        self.record = record
+        self.pages = pages
+        super().__init__(error.path, error.why)
 
 
 class Refresher:
@@ -67,6 +82,46 @@ class Refresher:
         self._put_project(project, changed, record.detail, checked)
         log.warning("%s: upstream lacks the metadata it promises for %s", project, filename)
 
+    def note_stored(self, project: NormalizedName, filename: str, sha256: str | None) -> None:
+        """Note that a file has come: `sha256` pins one for which upstream names no digest."""
+        record = self._store.record(project)
+        if record is None or record.detail is None:
+            return
+        if sha256 is not None:
+            record = self._pin(record, record.detail, filename, sha256)
+        self._write_stored(project, record)
+
+    def have_stored_page(self, project: NormalizedName) -> bool:
+        """Have the page of files on disk as it is now; False if there is no file."""
+        record = self._store.record(project)
+        if record is not None and not self._store.stored_is_current(project):
+            self._write_stored(project, record)
+        return self._store.page(project, "json", packed=False, kind="stored").exists()
+
+    def note_gone(self, name: NormalizedName, record: Record) -> Gone:
+        """Note that upstream says that it has not, or no longer, what is stored here."""
+        now = self._clock()
+        since, times = (record.gone.since, record.gone.times) if record.gone else (now, 0)
+        gone = Gone(since=since, times=times + 1)
+        self._store.amend(name, msgspec.structs.replace(record, gone=gone))
+        return gone
+
+    def _pin(self, record: Record, detail: ProjectDetail, filename: str, sha256: str) -> Record:
+        """Keep a file's first digest, and advertise it from now on."""
+        files = [
+            msgspec.structs.replace(file, hashes={"sha256": sha256})
+            if file.filename == filename and not file.hashes
+            else file
+            for file in detail.files
+        ]
+        if files == detail.files:
+            return record
+        pinned = [*record.pinned, filename]
+        detail = msgspec.structs.replace(detail, files=files)
+        checked = self._store.checked(detail.name) or self._clock()
+        record = msgspec.structs.replace(record, pinned=pinned)
+        return self._put_project(detail.name, record, detail, checked)
+
     def _fetch(self, name: NormalizedName | None, known: Validators) -> Fetched | NotModified:
         path = "" if name is None else f"{name}/"
         try:
@@ -101,7 +156,10 @@ class Refresher:
             if old.detail.files and not detail.files and not quarantined:
                 had = len(old.detail.files)
                 raise parse.Nonsense(f"sent a page without files where {had} were known")
-            record = msgspec.structs.replace(record, withdrawn=_still_withdrawn(old, detail))
+            detail, pinned = _still_pinned(old, old.detail, detail)
+            record = msgspec.structs.replace(
+                record, withdrawn=_still_withdrawn(old, detail), pinned=pinned
+            )
             self._remove_replaced(old.detail, detail)
         self._put_project(name, record, detail, self._clock())
 
@@ -117,22 +175,50 @@ class Refresher:
 
     def _put_project(
         self, project: NormalizedName, record: Record, detail: ProjectDetail, checked: float
-    ) -> None:
+    ) -> Record:
         record = msgspec.structs.replace(record, detail=detail)
-        kept = _promises_kept(detail, record.withdrawn)
-        self._store.write(
-            project,
-            {
-                "json": render.project_detail_json(kept),
-                "html": render.project_detail_html(kept),
-            },
-            record,
-            checked,
-        )
+        pages = _rendered(_promises_kept(detail, record.withdrawn))
+        try:
+            self._store.write(project, pages, record, checked)
+        except StorageError as error:
+            raise UnstoredError(error, record, pages) from error
+        self._write_stored(project, record)
+        return record
+
+    def _write_stored(self, project: NormalizedName, record: Record) -> None:
+        """Write the page for outages: as the other, but with only the files that are on disk."""
+        if record.detail is None:
+            return
+        kept = policy.on_disk(record.detail, self._store.stored_files(project))
+        self._store.write_stored(project, _rendered(kept) if kept.files else {})
 
     def _put_list(self, page: Fetched, record: Record) -> None:
         projects = parse.project_list(page.body, content_type=page.content_type, url=page.url)
         self._store.write_list(render.project_list(projects), record, self._clock())
+
+
+def _rendered(detail: ProjectDetail) -> dict[Form, bytes]:
+    return {
+        "json": render.project_detail_json(detail),
+        "html": render.project_detail_html(detail),
+    }
+
+
+def _still_pinned(
+    old: Record, before: ProjectDetail, now: ProjectDetail
+) -> tuple[ProjectDetail, list[str]]:
+    """Keep the digests of files that came before, where upstream still names none."""
+    pins = {file.filename: file.hashes for file in before.files if file.filename in old.pinned}
+    if not pins:
+        return now, []
+    files = [
+        msgspec.structs.replace(file, hashes=pins[file.filename])
+        if not file.hashes and file.filename in pins
+        else file
+        for file in now.files
+    ]
+    pinned = [new.filename for new, file in zip(files, now.files, strict=True) if new is not file]
+    return msgspec.structs.replace(now, files=files), pinned
 
 
 def _still_withdrawn(old: Record, new: ProjectDetail) -> list[str]:

@@ -7,11 +7,10 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import NamedTuple
 
-from eggproxy.answers import Growing, Moved, Text
+from eggproxy.answers import Growing, GrowingFile, Moved, Text
 from eggproxy.conditional import Span, not_modified, requested_span
 from eggproxy.errors import BadRequestError, EggProxyError, MethodNotAllowedError
 from eggproxy.hot import Prepared
-from eggproxy.transfers import Growing as GrowingFile
 
 MAX_HEADER = 8192
 """Longest request header that is read, in characters."""
@@ -116,6 +115,7 @@ def of_growing(answer: Growing, request: Request) -> Response:
         answer.file.close()
         return Response(code, headers, cache_status=answer.cache_status)
     start, stop = span or (0, total)
+    answer.file.begin_at(start)
     body = GrowingBody(answer.file, start, stop)
     return Response(code, headers, body, cache_status=answer.cache_status)
 
@@ -134,10 +134,15 @@ def of_text(answer: Text, request: Request, status: HTTPStatus = HTTPStatus.OK) 
     headers = [
         ("Content-Type", answer.content_type),
         ("Content-Length", str(len(answer.body))),
-        ("Cache-Control", "no-cache"),
+        ("Cache-Control", answer.cache_control),
         ("X-Content-Type-Options", "nosniff"),
     ]
-    return Response(status, headers, b"" if request.method == "HEAD" else answer.body)
+    if answer.cache_status is not None:
+        headers.append(("Cache-Status", f"eggproxy; {answer.cache_status}"))
+    if answer.vary is not None:
+        headers.append(("Vary", answer.vary))
+    body = b"" if request.method == "HEAD" else answer.body
+    return Response(status, headers, body, cache_status=answer.cache_status or "")
 
 
 def of_error(error: EggProxyError, request: Request) -> Response:

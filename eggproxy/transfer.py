@@ -69,12 +69,16 @@ class Transfer:
         self.wanted = wanted
         self.writer = writer
         self.upstream = upstream
-        self.hash = hashlib.new(wanted.digest[0]) if wanted.digest else None
+        # Where upstream names no digest, it is taken to pin what came.
+        self.hash = hashlib.new(wanted.digest[0] if wanted.digest else "sha256")
 
-    def run(self) -> None:
-        """Fetch, verify, and put in place. Raises EggProxyError, StartAgain."""
+    def run(self) -> str | None:
+        """Fetch, verify, and put in place; give the SHA-256 of a file without a digest to verify.
+
+        Raises EggProxyError, StartAgain.
+        """
         for block in self.writer.stored():
-            self._digest(block)
+            self.hash.update(block)
         for attempt in range(1, TRIES + 1):
             before = self.writer.size
             try:
@@ -90,13 +94,14 @@ class Transfer:
                 ) from None
             except UpstreamUnavailableError:
                 moved = self.writer.size > before
-                if attempt == TRIES or self.hash is None or not moved:
+                if attempt == TRIES or self.wanted.digest is None or not moved:
                     raise
         self._verify()
         # Nobody has to wait for the disk.
         self.writer.verified()
         self.on_news()
         self.writer.commit()
+        return None if self.wanted.digest else self.hash.hexdigest()
 
     def _receive(self) -> None:
         """Fetch what is missing."""
@@ -114,7 +119,7 @@ class Transfer:
             self.on_news()
             for block in self._new_blocks(stream, have):
                 self.writer.write(block)
-                self._digest(block)
+                self.hash.update(block)
                 if total is not None and self.writer.size > total:
                     self._refuse("sent more bytes than it announced")
         if total is not None and self.writer.size < total:
@@ -138,12 +143,8 @@ class Transfer:
                 yield block[skip:] if skip else block
             skip = max(0, skip - len(block))
 
-    def _digest(self, block: bytes) -> None:
-        if self.hash is not None:
-            self.hash.update(block)
-
     def _verify(self) -> None:
-        if self.hash is None or self.wanted.digest is None:
+        if self.wanted.digest is None:
             return
         name, expected = self.wanted.digest
         got = self.hash.hexdigest()

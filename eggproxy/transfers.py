@@ -7,6 +7,7 @@ process finds the growing file by its lock, and takes over with a Range request 
 import logging
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 
 from eggproxy.errors import (
@@ -16,6 +17,8 @@ from eggproxy.errors import (
     UpstreamUnavailableError,
 )
 from eggproxy.flights import Flights
+from eggproxy.health import Health
+from eggproxy.passing import Passing
 from eggproxy.remembered import Remembered
 from eggproxy.store import EggsDirectory, Partial, Tail, Writer
 from eggproxy.store.partial import HOLD_BACK, Progress
@@ -38,23 +41,58 @@ _LOOK = 0.02
 class Growing:
     """An answer that is still growing.
 
-    `total` is its size in bytes, or None; `progress` and `read` never block.
+    `total` is its size in bytes, or None; `progress` and `read` never block. Where the disk does
+    not take the rest of the file, the client has it from upstream all the same.
     """
 
-    def __init__(
-        self, wanted: Wanted, tail: Tail, total: int | None, flight: Future[None], *, joined: bool
+    def __init__(  # noqa: PLR0913  what, where from, how far
+        self,
+        wanted: Wanted,
+        tail: Tail,
+        total: int | None,
+        flight: Future[None],
+        upstream: Upstream,
+        *,
+        joined: bool,
     ) -> None:
         self.wanted = wanted
         self.total = total
         self.joined = joined
         self._tail = tail
         self._flight = flight
+        self._upstream = upstream
+        self._offset = 0
+        self._passing: Passing | None = None
+
+    def begin_at(self, offset: int) -> None:
+        """Say that the client wants nothing before that byte."""
+        self._offset = offset
 
     def progress(self) -> Progress:
         """Say up to where the file can be read, and whether that is all of it.
 
         Raises EggProxyError if it will never be whole.
         """
+        if self._passing is None:
+            try:
+                return self._followed()
+            except StorageError:
+                self._passing = Passing(self.wanted, self._upstream).start(self._offset)
+        return self._passing.progress()
+
+    def read(self, offset: int, count: int) -> bytes:
+        """Read what `progress` said can be read."""
+        block = (self._passing or self._tail).read(offset, count)
+        self._offset = offset + len(block)
+        return block
+
+    def close(self) -> None:
+        """Stop following; the transfer itself goes on."""
+        self._tail.close()
+        if self._passing is not None:
+            self._passing.close()
+
+    def _followed(self) -> Progress:
         ended = self._flight.done()
         progress = self._tail.progress(self.total)
         if ended and not progress.complete:
@@ -62,19 +100,27 @@ class Growing:
             raise UpstreamUnavailableError(shown(self.wanted.url), "sent another file meanwhile")
         return progress
 
-    def read(self, offset: int, count: int) -> bytes:
-        """Read what `progress` said can be read."""
-        return self._tail.read(offset, count)
 
-    def close(self) -> None:
-        """Stop following; the transfer itself goes on."""
-        self._tail.close()
+def _ignore(wanted: Wanted, sha256: str | None) -> None:
+    """Do nothing with the news of a file."""
 
 
 class Transfers:
-    """The transfers of this process, and its way to join those of others."""
+    """The transfers of this process, and its way to join those of others.
 
-    def __init__(self, store: EggsDirectory, upstream: Upstream) -> None:
+    `on_stored` is told of each file that came, in the transfer's thread, and the SHA-256 of one for
+    which upstream names no digest.
+    """
+
+    def __init__(
+        self,
+        store: EggsDirectory,
+        upstream: Upstream,
+        health: Health | None = None,
+        on_stored: Callable[[Wanted, str | None], None] = _ignore,
+    ) -> None:
+        self._health = health or Health()
+        self._on_stored = on_stored
         self._store = store
         self._upstream = upstream
         # When upstream has answered, when a file is whole, when a transfer has failed.
@@ -117,8 +163,12 @@ class Transfers:
                 self._news.wait(_LOOK)
         return None
 
+    def pass_on(self, wanted: Wanted) -> Passing:
+        """Begin to pass a file on that cannot be stored. Raises EggProxyError."""
+        return Passing(wanted, self._upstream).start().wait()
+
     def _fly(self, key: str, wanted: Wanted, partial: Partial) -> tuple[Future[None], bool]:
-        flight, joined = self._flights.join(key, lambda: self._lead(wanted, partial))
+        flight, joined = self._flights.join(key, lambda: self._bring(wanted, partial))
         if not joined:
             flight.add_done_callback(lambda _flight: self._end(key))
         return flight, joined
@@ -149,7 +199,17 @@ class Transfers:
             # Nothing of it can be sent before it is verified; till then an error has a status.
             tail.close()
             return None
-        return Growing(wanted, tail, announced.total, flight, joined=joined)
+        return Growing(wanted, tail, announced.total, flight, self._upstream, joined=joined)
+
+    def _bring(self, wanted: Wanted, partial: Partial) -> None:
+        """Have a file whole on disk, or note that the disk does not take it."""
+        try:
+            self._lead(wanted, partial)
+        except StorageError as error:
+            self._failed.put(str(partial.path), error.again())
+            self._health.disk_failed(error)
+            raise
+        self._health.disk_works()
 
     def _lead(self, wanted: Wanted, partial: Partial) -> None:
         """Bring a file to its end, or stand by while another process does, and take over."""
@@ -162,28 +222,34 @@ class Transfers:
             with writer:
                 if partial.final.exists():
                     writer.discard()
-                elif writer.size and wanted.digest is None:
+                    continue
+                if writer.size and wanted.digest is None:
                     # Nothing would prove that old bytes and new ones are of one file.
                     writer.discard()
-                else:
-                    self._transfer(wanted, writer)
+                    continue
+                try:
+                    sha256 = self._transfer(wanted, writer)
+                except StartAgain:
+                    continue
+            # Not under the file's lock: nobody ever holds two.
+            self._on_stored(wanted, sha256)
 
-    def _transfer(self, wanted: Wanted, writer: Writer) -> None:
+    def _transfer(self, wanted: Wanted, writer: Writer) -> str | None:
         key = str(writer.partial.path)
         try:
-            Transfer(wanted, writer, self._upstream, lambda: self._tell(key)).run()
-        except StartAgain:
-            return
+            sha256 = Transfer(wanted, writer, self._upstream, lambda: self._tell(key)).run()
         except DigestMismatchError as error:
             log.warning("%s/%s: %s", wanted.project, wanted.filename, error)
             # Once may be an accident on the way, and is tried afresh.
             (self._refused if self._wrong.get(key) else self._wrong).put(key, error.again())
             raise
+        except StorageError:
+            # On a full disk it would keep everything else from being written.
+            writer.discard()
+            raise
         except EggProxyError as error:
             log.warning("%s/%s: %s", wanted.project, wanted.filename, error)
-            if isinstance(error, StorageError):
-                # On a full disk it would keep everything else from being written.
-                writer.discard()
             self._failed.put(key, error.again())
             raise
         self._wrong.forget(key)
+        return sha256

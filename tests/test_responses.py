@@ -24,6 +24,7 @@ from eggproxy.responses import FileBody, GrowingBody, Request, Response
 from eggproxy.store.partial import Partial
 from eggproxy.transfers import Growing as GrowingFile
 from eggproxy.transfers import Wanted
+from eggproxy.upstream import Upstream
 
 BODY = bytes(range(100))
 ETAG = '"abc"'
@@ -181,7 +182,8 @@ def file(tmp_path: Path) -> Iterator[Grown]:
         writer.write(BODY[:50])
         tail = partial.follow()
         assert tail is not None
-        file = Grown(wanted, tail, 100, Future(), joined=False)
+        upstream = Upstream("https://index.example/simple/", timeout=5)
+        file = Grown(wanted, tail, 100, Future(), upstream, joined=False)
         yield file
         file.close()
 

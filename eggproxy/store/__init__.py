@@ -3,8 +3,8 @@
 What stands under a final name is whole: everything is written elsewhere and renamed into place.
 """
 
-from eggproxy.store.directory import EggsDirectory
+from eggproxy.store.directory import EggsDirectory, PageKind
 from eggproxy.store.partial import Partial, Tail, Writer
-from eggproxy.store.records import Record, Validators
+from eggproxy.store.records import Gone, Record, Validators
 
-__all__ = ["EggsDirectory", "Partial", "Record", "Tail", "Validators", "Writer"]
+__all__ = ["EggsDirectory", "Gone", "PageKind", "Partial", "Record", "Tail", "Validators", "Writer"]

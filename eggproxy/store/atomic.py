@@ -12,6 +12,8 @@ from eggproxy.errors import StorageError
 
 # A folder may go between two looks; one that never stays is something else, a broken link perhaps.
 _TRIES = 100
+# Header and trailer (RFC 1952, 2.3).
+_SMALLEST_GZIP = 18
 
 
 @contextlib.contextmanager
@@ -97,6 +99,20 @@ def folder_lock(folder: Path) -> Iterator[None]:
             return
         finally:
             os.close(descriptor)
+
+
+def is_packed_from(packed: Path, plain: Path) -> bool:
+    """Say whether a gzip file and the plain one beside it fit together, as far as sizes tell.
+
+    A gzip file ends with the size of what it holds (RFC 1952, 2.3.1): so what was cut or zeroed
+    shows without reading either. Raises OSError.
+    """
+    size = plain.stat().st_size
+    with packed.open("rb", buffering=0) as file:
+        if file.seek(0, os.SEEK_END) < _SMALLEST_GZIP:
+            return False
+        file.seek(-4, os.SEEK_END)
+        return int.from_bytes(file.read(4), "little") == size & 0xFFFFFFFF
 
 
 def _opened(folder: Path) -> int:

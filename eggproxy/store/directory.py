@@ -2,6 +2,7 @@
 
 index.html index.json (.gz)             the project list
 numpy/index.html numpy/index.json (.gz) project pages, links relative to the folder
+numpy/stored.html numpy/stored.json     the same, but only the files that are on disk
 numpy/numpy-2.1.0-....whl (.metadata)   files, whole and verified
 .eggproxy/                              records, partial downloads, scratch: never served
 """
@@ -11,12 +12,13 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 from isal import igzip, isal_zlib
 
 from eggproxy.errors import StorageError
-from eggproxy.names import NormalizedName, is_project_name, normalize
+from eggproxy.names import NormalizedName, is_filename, is_project_name, normalize
 from eggproxy.negotiation import Form
 from eggproxy.store import atomic
 from eggproxy.store.partial import Partial
@@ -27,6 +29,7 @@ _GZIP_LEVEL = 1
 _SCRATCH_MAX_AGE = 3600
 # What nobody has gone on with for a week, nobody will; a running transfer writes all the time.
 _PARTIAL_MAX_AGE = 7 * 86400
+PageKind = Literal["index", "stored"]
 FORMS: tuple[Form, ...] = ("json", "html")
 
 
@@ -56,14 +59,34 @@ class EggsDirectory:
         _sweep(self._scratch, _SCRATCH_MAX_AGE)
         _sweep(self._partials, _PARTIAL_MAX_AGE)
 
-    def page(self, project: NormalizedName | None, form: Form, *, packed: bool) -> Path:
-        """Name the page of a project, or of the project list (None)."""
+    def page(
+        self,
+        project: NormalizedName | None,
+        form: Form,
+        *,
+        packed: bool,
+        kind: PageKind = "index",
+    ) -> Path:
+        """Name the page of a project, or of the project list (None).
+
+        The page `stored` has only those files of a project that are on disk.
+        """
         folder = self.root if project is None else self.root / project
-        return folder / (f"index.{form}.gz" if packed else f"index.{form}")
+        return folder / (f"{kind}.{form}.gz" if packed else f"{kind}.{form}")
 
     def file(self, project: NormalizedName, filename: str) -> Path:
         """Name a distribution or a sibling of one; it is whole if it is there."""
         return self.root / project / filename
+
+    def stored_files(self, project: NormalizedName) -> frozenset[str]:
+        """Name the files of a project that are on disk, whole, and what belongs to them."""
+        try:
+            names = os.listdir(self.root / project)  # noqa: PTH208  names are all it takes
+        except FileNotFoundError:
+            return frozenset()
+        except OSError as error:
+            raise StorageError(str(self.root / project), str(error.strerror)) from error
+        return frozenset(name for name in names if is_filename(name))
 
     def remove_file(self, project: NormalizedName, filename: str) -> None:
         """Remove a file that is no longer the one its page names. Raises StorageError."""
@@ -84,12 +107,13 @@ class EggsDirectory:
     def checked(self, project: NormalizedName | None) -> float | None:
         """Say when upstream last confirmed a page, in seconds since the epoch; None if never.
 
-        A page of which somebody removed a part by hand is one that we do not have.
+        A page of which somebody removed or damaged a part is one that we do not have.
         """
         try:
             for form in FORMS:
-                self.page(project, form, packed=False).stat()
-                self.page(project, form, packed=True).stat()
+                plain, packed = (self.page(project, form, packed=way) for way in (False, True))
+                if not atomic.is_packed_from(packed, plain):
+                    return None
             return self._record(project).stat().st_mtime
         except FileNotFoundError:
             return None
@@ -123,12 +147,41 @@ class EggsDirectory:
 
         `pages` has the page in each form. Raises StorageError.
         """
-        with atomic.storage_errors(self.root / project):
-            for form, page in pages.items():
-                packed = igzip.compress(page, _GZIP_LEVEL, mtime=0)
-                self._replace(self.page(project, form, packed=True), packed)
-                self._replace(self.page(project, form, packed=False), page)
+        self._write_pages(project, pages, "index")
         self._write_record(project, record, now)
+
+    def write_stored(self, project: NormalizedName, pages: Mapping[Form, bytes]) -> None:
+        """Put the page in place that has only the files on disk; without `pages` there is none.
+
+        Raises StorageError.
+        """
+        if pages:
+            self._write_pages(project, pages, "stored")
+            # By this `stored_is_current` knows whether a file has come or gone since.
+            changed = (self.root / project).stat().st_mtime_ns
+            os.utime(self.page(project, "json", packed=False, kind="stored"), ns=(changed, changed))
+            return
+        with atomic.storage_errors(self.root / project):
+            for form in FORMS:
+                for packed in (True, False):
+                    self.page(project, form, packed=packed, kind="stored").unlink(missing_ok=True)
+
+    def stored_is_current(self, project: NormalizedName) -> bool:
+        """Say whether the page of files on disk is there, and no file has come or gone since."""
+        try:
+            page = self.page(project, "json", packed=False, kind="stored").stat()
+            return page.st_mtime_ns == (self.root / project).stat().st_mtime_ns
+        except OSError:
+            return False
+
+    def amend(self, project: NormalizedName, record: Record) -> None:
+        """Write a record anew; what it says of when the page was confirmed stays.
+
+        Raises StorageError.
+        """
+        with atomic.storage_errors(self._record(project)):
+            confirmed = self._record(project).stat().st_mtime
+        self._write_record(project, record, confirmed)
 
     def write_list(
         self, pieces: Iterable[Mapping[Form, bytes]], record: Record, now: float
@@ -153,6 +206,15 @@ class EggsDirectory:
     def replacement(self, path: Path) -> atomic.Replacement:
         """Begin new content for a path in this directory. Raises OSError."""
         return atomic.Replacement(path, scratch=self._scratch)
+
+    def _write_pages(
+        self, project: NormalizedName, pages: Mapping[Form, bytes], kind: PageKind
+    ) -> None:
+        with atomic.storage_errors(self.root / project):
+            for form, page in pages.items():
+                packed = igzip.compress(page, _GZIP_LEVEL, mtime=0)
+                self._replace(self.page(project, form, packed=True, kind=kind), packed)
+                self._replace(self.page(project, form, packed=False, kind=kind), page)
 
     def _write_record(self, project: NormalizedName | None, record: Record, now: float) -> None:
         """Write the record, after the page: a record implies a page."""

@@ -24,6 +24,14 @@ class Validators(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     digest: str = ""
 
 
+class Gone(msgspec.Struct, frozen=True, kw_only=True):
+    """That upstream no longer has a project: since when, and how often it has said so."""
+
+    # Seconds since the epoch.
+    since: float
+    times: int
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is known of a stored page; the time of its file is when upstream last confirmed it."""
 
@@ -33,6 +41,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     detail: ProjectDetail | None = None
     # Files whose `.metadata` upstream promised and did not have.
     withdrawn: list[str] = []
+    # Files for which upstream names no digest: theirs, in `detail`, is of what came first.
+    pinned: list[str] = []
+    gone: Gone | None = None
 
     @property
     def weight(self) -> int:

@@ -53,6 +53,10 @@ class Upstream:
         self._lock = threading.Lock()
         self._made: Wire | None = None
 
+    def available(self) -> bool:
+        """Say whether it can be asked now."""
+        return True
+
     def warm_up(self) -> None:
         """Load what it takes to ask, which takes longer than a server's start may."""
         self._wire()
