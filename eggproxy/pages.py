@@ -156,8 +156,8 @@ class Pages:
     def has_stored_page(self, project: NormalizedName) -> bool:
         """Have the page of files on disk as it is now; False if there is none. No upstream."""
         try:
-            with self.store.lock(project):
-                return self._refresher.have_stored_page(project)
+            # Not under the page's lock, with which somebody may be waiting for a silent upstream.
+            return self._refresher.have_stored_page(project)
         except StorageError as error:
             self._health.disk_failed(error)
             return False

@@ -1,6 +1,9 @@
 """Where store and upstream meet: have this on disk, fresh, and say where it is."""
 
+import logging
 import math
+import os
+import stat
 
 from eggproxy import policy
 from eggproxy.answers import (
@@ -38,6 +41,8 @@ from eggproxy.paths import (
 )
 from eggproxy.store import EggsDirectory
 from eggproxy.transfers import Transfers, Wanted, strongest
+
+log = logging.getLogger("eggproxy")
 
 OCTETS = "application/octet-stream"
 
@@ -117,7 +122,7 @@ class Proxy:
         )
 
     def _file(self, target: FileTarget) -> Ready | Growing:
-        if self.store.file(target.project, target.filename).is_file():
+        if self._is_whole(target):
             return self._stored(target, "hit")
         if target.stored:
             raise NoSuchFileError(target.project, target.filename, "it is not stored here")
@@ -175,11 +180,29 @@ class Proxy:
 
     def _stored_etag(self, target: FileTarget) -> str | None:
         """Take the digest that the page gives; without a page the file itself must do."""
+        file = self._known(target)
+        return _etag(file) if file is not None else None
+
+    def _is_whole(self, target: FileTarget) -> bool:
+        """Say whether a file is on disk; one that was damaged there is removed."""
+        try:
+            facts = os.stat(self.store.file(target.project, target.filename))  # noqa: PTH116
+        except OSError:
+            return False
+        known = self._known(target) if stat.S_ISREG(facts.st_mode) else None
+        if known is not None and known.size is not None and known.size != facts.st_size:
+            what = f"{target.project}/{target.filename}"
+            log.error("%s has %d bytes instead of %d: removed", what, facts.st_size, known.size)
+            self.store.remove_file(target.project, target.filename)
+            return False
+        return stat.S_ISREG(facts.st_mode)
+
+    def _known(self, target: FileTarget) -> File | None:
+        """Find what the stored page says of a file, without a word to upstream."""
         record = self.store.record(target.project)
         if record is None or record.detail is None:
             return None
-        file = policy.offered(record.detail, target.filename)
-        return _etag(file) if file is not None else None
+        return policy.offered(record.detail, target.filename)
 
 
 def _etag(file: File) -> str | None:

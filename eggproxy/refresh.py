@@ -94,7 +94,7 @@ class Refresher:
     def have_stored_page(self, project: NormalizedName) -> bool:
         """Have the page of files on disk as it is now; False if there is no file."""
         record = self._store.record(project)
-        if record is not None and not self._store.stored_is_current(project):
+        if record is not None:
             self._write_stored(project, record)
         return self._store.page(project, "json", packed=False, kind="stored").exists()
 

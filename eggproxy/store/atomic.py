@@ -14,6 +14,7 @@ from eggproxy.errors import StorageError
 _TRIES = 100
 # Header and trailer (RFC 1952, 2.3).
 _SMALLEST_GZIP = 18
+_GZIP_MAGIC = b"\x1f\x8b"
 
 
 @contextlib.contextmanager
@@ -101,18 +102,39 @@ def folder_lock(folder: Path) -> Iterator[None]:
             os.close(descriptor)
 
 
-def is_packed_from(packed: Path, plain: Path) -> bool:
-    """Say whether a gzip file and the plain one beside it fit together, as far as sizes tell.
+def holds(path: Path, content: bytes) -> bool:
+    """Say whether a file has this content."""
+    try:
+        return path.stat().st_size == len(content) and path.read_bytes() == content
+    except OSError:
+        return False
 
-    A gzip file ends with the size of what it holds (RFC 1952, 2.3.1): so what was cut or zeroed
-    shows without reading either. Raises OSError.
+
+def is_packed_from(packed: Path, plain: Path) -> bool:
+    """Say whether a gzip file and the plain one beside it fit together, as far as that is cheap.
+
+    A gzip file ends with the size of what it holds (RFC 1952, 2.3.1): so what was cut shows
+    without reading either. What a crash of the machine zeroed shows at its ends. Raises OSError.
     """
-    size = plain.stat().st_size
-    with packed.open("rb", buffering=0) as file:
-        if file.seek(0, os.SEEK_END) < _SMALLEST_GZIP:
-            return False
-        file.seek(-4, os.SEEK_END)
-        return int.from_bytes(file.read(4), "little") == size & 0xFFFFFFFF
+    beginning, end, size = _ends(plain)
+    magic, trailer, packed_size = _ends(packed)
+    return (
+        packed_size >= _SMALLEST_GZIP
+        and magic[:2] == _GZIP_MAGIC
+        and int.from_bytes(trailer, "little") == size & 0xFFFFFFFF
+        and not (beginning + end).startswith(b"\0")
+        and not end.endswith(b"\0")
+    )
+
+
+def _ends(path: Path) -> tuple[bytes, bytes, int]:
+    """Read the first and the last four bytes of a file, and its size."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        size = os.fstat(descriptor).st_size
+        return os.pread(descriptor, 4, 0), os.pread(descriptor, 4, max(0, size - 4)), size
+    finally:
+        os.close(descriptor)
 
 
 def _opened(folder: Path) -> int:

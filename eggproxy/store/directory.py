@@ -110,10 +110,8 @@ class EggsDirectory:
         A page of which somebody removed or damaged a part is one that we do not have.
         """
         try:
-            for form in FORMS:
-                plain, packed = (self.page(project, form, packed=way) for way in (False, True))
-                if not atomic.is_packed_from(packed, plain):
-                    return None
+            if not self._is_whole(project, "index"):
+                return None
             return self._record(project).stat().st_mtime
         except FileNotFoundError:
             return None
@@ -156,23 +154,13 @@ class EggsDirectory:
         Raises StorageError.
         """
         if pages:
-            self._write_pages(project, pages, "stored")
-            # By this `stored_is_current` knows whether a file has come or gone since.
-            changed = (self.root / project).stat().st_mtime_ns
-            os.utime(self.page(project, "json", packed=False, kind="stored"), ns=(changed, changed))
+            if not self._has_stored(project, pages):
+                self._write_pages(project, pages, "stored")
             return
         with atomic.storage_errors(self.root / project):
             for form in FORMS:
                 for packed in (True, False):
                     self.page(project, form, packed=packed, kind="stored").unlink(missing_ok=True)
-
-    def stored_is_current(self, project: NormalizedName) -> bool:
-        """Say whether the page of files on disk is there, and no file has come or gone since."""
-        try:
-            page = self.page(project, "json", packed=False, kind="stored").stat()
-            return page.st_mtime_ns == (self.root / project).stat().st_mtime_ns
-        except OSError:
-            return False
 
     def amend(self, project: NormalizedName, record: Record) -> None:
         """Write a record anew; what it says of when the page was confirmed stays.
@@ -206,6 +194,23 @@ class EggsDirectory:
     def replacement(self, path: Path) -> atomic.Replacement:
         """Begin new content for a path in this directory. Raises OSError."""
         return atomic.Replacement(path, scratch=self._scratch)
+
+    def _has_stored(self, project: NormalizedName, pages: Mapping[Form, bytes]) -> bool:
+        page = self.page(project, "json", packed=False, kind="stored")
+        try:
+            return atomic.holds(page, pages["json"]) and self._is_whole(project, "stored")
+        except FileNotFoundError:
+            return False
+
+    def _is_whole(self, project: NormalizedName | None, kind: PageKind) -> bool:
+        """Say whether all representations of a page are there. Raises OSError."""
+        return all(
+            atomic.is_packed_from(
+                self.page(project, form, packed=True, kind=kind),
+                self.page(project, form, packed=False, kind=kind),
+            )
+            for form in FORMS
+        )
 
     def _write_pages(
         self, project: NormalizedName, pages: Mapping[Form, bytes], kind: PageKind
