@@ -3,14 +3,12 @@
 import dataclasses
 import functools
 import logging
-from concurrent.futures import Future
 from urllib.parse import parse_qs
 
 from eggproxy import paths, responses
 from eggproxy.answers import Growing, Moved, Ready, Text
 from eggproxy.config import Configuration, directory_error
 from eggproxy.errors import EggProxyError, StorageError
-from eggproxy.flights import launch
 from eggproxy.freshness import Lifetime
 from eggproxy.health import Health
 from eggproxy.hot import HotAnswers, Prepared
@@ -61,8 +59,8 @@ class Front:
             raise directory_error(configuration, f"which cannot be used ({error.why})") from error
 
     def warm_up(self) -> None:
-        """Load, in a thread, what the first question to upstream takes."""
-        launch(self._upstream.warm_up, Future(), name="warm-up")
+        """Load what the first question to upstream takes, before anybody waits for an answer."""
+        self._upstream.warm_up()
 
     def respond_hot(self, request: Request) -> Response | None:
         """Answer from what is stored and fresh; None if anything has to be decided."""

@@ -1,6 +1,7 @@
 """Pages on disk and fresh: the project list, and the page of each project."""
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -14,7 +15,7 @@ from eggproxy.errors import (
     StorageError,
     UpstreamUnavailableError,
 )
-from eggproxy.flights import Flights
+from eggproxy.flights import Flights, launch
 from eggproxy.freshness import CLOCK_SKEW, Lifetime
 from eggproxy.health import Health
 from eggproxy.model import ProjectDetail
@@ -39,6 +40,9 @@ UNSTORED_MEMORY = 30.0
 
 UNSTORED_PAGES = 16
 """How many of such pages are held: a large one takes some megabytes."""
+
+STORED_DELAY = 0.5
+"""Seconds after a file has come until the page of files on disk lists it, for plain servers."""
 
 Name = NormalizedName | None
 
@@ -81,6 +85,8 @@ class Pages:
         self._failed: Remembered[Name, EggProxyError] = Remembered(
             seconds=FAILURE_MEMORY, limit=10_000, clock=clock
         )
+        self._noted_lock = threading.Lock()
+        self._noted: set[NormalizedName] = set()
         self._unstored: Remembered[Name, UnstoredError] = Remembered(
             seconds=UNSTORED_MEMORY, limit=UNSTORED_PAGES, clock=clock
         )
@@ -147,9 +153,30 @@ class Pages:
 
     def note_stored(self, wanted: Wanted, sha256: str | None) -> None:
         """Note that a file has come; `sha256` is of one for which upstream names no digest."""
+        if sha256 is not None:
+            self._amend(
+                wanted.project,
+                lambda: self._refresher.pin(wanted.project, wanted.filename, sha256),
+            )
+        with self._noted_lock:
+            self._noted.add(wanted.project)
+            if len(self._noted) > 1:
+                return
+        # Nobody waits for it, and files come in crowds: those who do wait go first.
+        launch(self._list_stored, Future(), name="stored")
+
+    def _list_stored(self) -> None:
+        """Bring the pages of files on disk up to date, where files have come."""
+        time.sleep(STORED_DELAY)
+        with self._noted_lock:
+            noted, self._noted = self._noted, set()
+        for project in noted:
+            self.has_stored_page(project)
+
+    def _amend(self, project: NormalizedName, change: Callable[[], None]) -> None:
         try:
-            with self.store.lock(wanted.project):
-                self._refresher.note_stored(wanted.project, wanted.filename, sha256)
+            with self.store.lock(project):
+                change()
         except StorageError as error:
             self._health.disk_failed(error)
 

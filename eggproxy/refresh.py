@@ -82,14 +82,20 @@ class Refresher:
         self._put_project(project, changed, record.detail, checked)
         log.warning("%s: upstream lacks the metadata it promises for %s", project, filename)
 
-    def note_stored(self, project: NormalizedName, filename: str, sha256: str | None) -> None:
-        """Note that a file has come: `sha256` pins one for which upstream names no digest."""
+    def pin(self, project: NormalizedName, filename: str, sha256: str) -> None:
+        """Keep the digest of a file for which upstream names none, and advertise it from now on."""
         record = self._store.record(project)
-        if record is None or record.detail is None:
+        file = record.detail.file(filename) if record and record.detail else None
+        if record is None or record.detail is None or file is None or file.hashes:
             return
-        if sha256 is not None:
-            record = self._pin(record, record.detail, filename, sha256)
-        self._write_stored(project, record)
+        files = [
+            msgspec.structs.replace(each, hashes={"sha256": sha256}) if each is file else each
+            for each in record.detail.files
+        ]
+        checked = self._store.checked(project) or self._clock()
+        detail = msgspec.structs.replace(record.detail, files=files)
+        record = msgspec.structs.replace(record, pinned=[*record.pinned, filename])
+        self._put_project(project, record, detail, checked)
 
     def have_stored_page(self, project: NormalizedName) -> bool:
         """Have the page of files on disk as it is now; False if there is no file."""
@@ -105,22 +111,6 @@ class Refresher:
         gone = Gone(since=since, times=times + 1)
         self._store.amend(name, msgspec.structs.replace(record, gone=gone))
         return gone
-
-    def _pin(self, record: Record, detail: ProjectDetail, filename: str, sha256: str) -> Record:
-        """Keep a file's first digest, and advertise it from now on."""
-        files = [
-            msgspec.structs.replace(file, hashes={"sha256": sha256})
-            if file.filename == filename and not file.hashes
-            else file
-            for file in detail.files
-        ]
-        if files == detail.files:
-            return record
-        pinned = [*record.pinned, filename]
-        detail = msgspec.structs.replace(detail, files=files)
-        checked = self._store.checked(detail.name) or self._clock()
-        record = msgspec.structs.replace(record, pinned=pinned)
-        return self._put_project(detail.name, record, detail, checked)
 
     def _fetch(self, name: NormalizedName | None, known: Validators) -> Fetched | NotModified:
         path = "" if name is None else f"{name}/"

@@ -11,8 +11,11 @@ import msgspec
 from eggproxy.model import ProjectDetail
 from eggproxy.names import NormalizedName
 
-MAX_FILES = 10_000
-"""How many files the records held may have in all; each takes about a kilobyte."""
+MAX_FILES = 25_000
+"""How many files the records held may have in all; each takes about a kilobyte.
+
+A client that resolves has several projects of thousands of files at work at a time.
+"""
 
 
 class Validators(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
