@@ -6,16 +6,15 @@ That is all a hit costs: no parsing, no decisions, no second look at any record.
 import contextlib
 import copy
 import hashlib
-import os
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 
 from eggproxy.answers import Ready
 from eggproxy.negotiation import Preference
+from eggproxy.store.atomic import signature
 
 MAX_BODY = 2 << 20
 """Largest body that is held in memory, in bytes; larger ones are sent from their file."""
@@ -29,20 +28,6 @@ MAX_ANSWERS = 4096
 
 Key = tuple[bytes, str | None, Preference]
 """A raw path, the prefix it is mounted under, and the representation that suits."""
-
-
-class Signature(NamedTuple):
-    """By what a replaced file shows: files are replaced by renaming, so its inode changes."""
-
-    modified: int
-    size: int
-    inode: int
-
-
-def signature(path: Path | int | str) -> Signature:
-    """Take a file's signature, by its path or descriptor. Raises OSError."""
-    facts = os.stat(path)  # noqa: PTH116  making a Path would cost as much as the rest
-    return Signature(facts.st_mtime_ns, facts.st_size, facts.st_ino)
 
 
 class Prepared:

@@ -36,6 +36,8 @@ MISMATCH_MEMORY = 60.0
 """Seconds for which a file that came with wrong bytes twice is refused: clients would go on."""
 
 _LOOK = 0.02
+_LOOK_ALL_THE_SAME = 0.25
+_STRIPES = 64
 
 
 class Growing:
@@ -123,10 +125,13 @@ class Transfers:
         self._on_stored = on_stored
         self._store = store
         self._upstream = upstream
-        # When upstream has answered, when a file is whole, when a transfer has failed.
-        self._news = threading.Condition(threading.RLock())
+        # When upstream has answered, when a file is whole, when a transfer has failed. Several, so
+        # that hardly anybody is woken by the news of another file.
+        self._news = [threading.Condition(threading.RLock()) for _ in range(_STRIPES)]
         # What is being written for certain: a killed writer leaves its announcement behind.
         self._written: set[str] = set()
+        # What this very process writes, of which all news come by themselves.
+        self._led: set[str] = set()
         self._flights: Flights[str, None] = Flights("transfer")
         self._failed: Remembered[str, EggProxyError] = Remembered(
             seconds=FAILURE_MEMORY, limit=10_000, clock=time.monotonic
@@ -150,7 +155,8 @@ class Transfers:
         if failed is not None:
             raise failed.again()
         flight, joined = self._fly(key, wanted, partial)
-        with self._news:
+        news = self._news_of(key)
+        with news:
             while not partial.final.exists():
                 growing = self._follow(wanted, partial, flight, joined=joined)
                 if growing is not None:
@@ -160,7 +166,7 @@ class Transfers:
                     # It was whole, and has been removed by hand since.
                     flight, joined = self._fly(key, wanted, partial)
                 # News of other processes come by looking.
-                self._news.wait(_LOOK)
+                news.wait(_LOOK_ALL_THE_SAME if key in self._led else _LOOK)
         return None
 
     def pass_on(self, wanted: Wanted) -> Passing:
@@ -173,16 +179,22 @@ class Transfers:
             flight.add_done_callback(lambda _flight: self._end(key))
         return flight, joined
 
+    def _news_of(self, key: str) -> threading.Condition:
+        return self._news[hash(key) % _STRIPES]
+
     def _tell(self, key: str) -> None:
         """Tell that there is a writer, and that it gets on."""
-        with self._news:
+        news = self._news_of(key)
+        with news:
             self._written.add(key)
-            self._news.notify_all()
+            news.notify_all()
 
     def _end(self, key: str) -> None:
-        with self._news:
+        news = self._news_of(key)
+        with news:
             self._written.discard(key)
-            self._news.notify_all()
+            self._led.discard(key)
+            news.notify_all()
 
     def _follow(
         self, wanted: Wanted, partial: Partial, flight: Future[None], *, joined: bool
@@ -236,6 +248,7 @@ class Transfers:
 
     def _transfer(self, wanted: Wanted, writer: Writer) -> str | None:
         key = str(writer.partial.path)
+        self._led.add(key)
         try:
             sha256 = Transfer(wanted, writer, self._upstream, lambda: self._tell(key)).run()
         except DigestMismatchError as error:

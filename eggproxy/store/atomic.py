@@ -7,6 +7,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from eggproxy.errors import StorageError
 
@@ -15,6 +16,20 @@ _TRIES = 100
 # Header and trailer (RFC 1952, 2.3).
 _SMALLEST_GZIP = 18
 _GZIP_MAGIC = b"\x1f\x8b"
+
+
+class Signature(NamedTuple):
+    """By what a replaced file shows: files are replaced by renaming, so its inode changes."""
+
+    modified: int
+    size: int
+    inode: int
+
+
+def signature(path: Path | int | str) -> Signature:
+    """Take a file's signature, by its path or descriptor. Raises OSError."""
+    facts = os.stat(path)  # noqa: PTH116  making a Path would cost as much as the rest
+    return Signature(facts.st_mtime_ns, facts.st_size, facts.st_ino)
 
 
 @contextlib.contextmanager
@@ -110,7 +125,7 @@ def holds(path: Path, content: bytes) -> bool:
         return False
 
 
-def is_packed_from(packed: Path, plain: Path) -> bool:
+def is_packed_from(packed: str, plain: str) -> bool:
     """Say whether a gzip file and the plain one beside it fit together, as far as that is cheap.
 
     A gzip file ends with the size of what it holds (RFC 1952, 2.3.1): so what was cut shows
@@ -127,7 +142,7 @@ def is_packed_from(packed: Path, plain: Path) -> bool:
     )
 
 
-def _ends(path: Path) -> tuple[bytes, bytes, int]:
+def _ends(path: str) -> tuple[bytes, bytes, int]:
     """Read the first and the last four bytes of a file, and its size."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:

@@ -29,6 +29,7 @@ _GZIP_LEVEL = 1
 _SCRATCH_MAX_AGE = 3600
 # What nobody has gone on with for a week, nobody will; a running transfer writes all the time.
 _PARTIAL_MAX_AGE = 7 * 86400
+_SEEN_WHOLE = 10_000
 PageKind = Literal["index", "stored"]
 FORMS: tuple[Form, ...] = ("json", "html")
 
@@ -45,6 +46,8 @@ class EggsDirectory:
         self._scratch = self._own / "tmp"
         self._partials = self._own / "partial"
         self._records = Records()
+        # Pages that were whole when they were looked at, and how to tell that they still are.
+        self._seen_whole: dict[tuple[NormalizedName | None, PageKind], object] = {}
 
     def prepare(self) -> None:
         """Make the folders, and clear away what crashed writers left an hour ago or before.
@@ -204,13 +207,19 @@ class EggsDirectory:
 
     def _is_whole(self, project: NormalizedName | None, kind: PageKind) -> bool:
         """Say whether all representations of a page are there. Raises OSError."""
-        return all(
-            atomic.is_packed_from(
-                self.page(project, form, packed=True, kind=kind),
-                self.page(project, form, packed=False, kind=kind),
-            )
+        pairs = [
+            [str(self.page(project, form, packed=packed, kind=kind)) for packed in (True, False)]
             for form in FORMS
-        )
+        ]
+        signature = tuple(atomic.signature(path) for pair in pairs for path in pair)
+        if self._seen_whole.get((project, kind)) == signature:
+            return True
+        whole = all(atomic.is_packed_from(packed, plain) for packed, plain in pairs)
+        if whole:
+            if len(self._seen_whole) >= _SEEN_WHOLE:
+                self._seen_whole.clear()
+            self._seen_whole[project, kind] = signature
+        return whole
 
     def _write_pages(
         self, project: NormalizedName, pages: Mapping[Form, bytes], kind: PageKind

@@ -199,8 +199,12 @@ class Tail:
     def progress(self, total: int | None) -> Progress:
         """Say how far the file may be read; `total` is its whole size in bytes, if known."""
         facts = os.fstat(self.descriptor)
-        verified = self._marked and not facts.st_mode & _GROWING
-        if verified or atomic.is_same(self.descriptor, self._final):
+        if self._marked:
+            # The mark goes before the final name comes.
+            verified = not facts.st_mode & _GROWING
+        else:
+            verified = atomic.is_same(self.descriptor, self._final)
+        if verified:
             return Progress(os.fstat(self.descriptor).st_size, complete=True)
         end = facts.st_size if total is None else total
         return Progress(max(0, min(facts.st_size, end - HOLD_BACK)), complete=False)

@@ -1,6 +1,5 @@
 """Records held in memory: a client wants the files of one page one after the other."""
 
-import os
 import threading
 from collections import OrderedDict
 from pathlib import Path
@@ -10,6 +9,7 @@ import msgspec
 
 from eggproxy.model import ProjectDetail
 from eggproxy.names import NormalizedName
+from eggproxy.store.atomic import Signature, signature
 
 MAX_FILES = 25_000
 """How many files the records held may have in all; each takes about a kilobyte.
@@ -55,7 +55,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class _Held(NamedTuple):
-    changed: tuple[int, int, int]
+    changed: Signature
     record: Record
 
 
@@ -72,7 +72,7 @@ class Records:
 
     def read(self, name: NormalizedName | None, path: Path) -> Record:
         """Read a record, if it has changed. Raises OSError, msgspec.DecodeError."""
-        changed = _signature(path)
+        changed = signature(path)
         with self._lock:
             held = self._held.get(name)
             if held is not None and held.changed == changed:
@@ -84,7 +84,7 @@ class Records:
 
     def hold(self, name: NormalizedName | None, path: Path, record: Record) -> None:
         """Hold a record that has just been written, under its lock. Raises OSError."""
-        self._hold(name, _Held(_signature(path), record))
+        self._hold(name, _Held(signature(path), record))
 
     def _hold(self, name: NormalizedName | None, held: _Held) -> None:
         with self._lock:
@@ -98,8 +98,3 @@ class Records:
         gone = self._held.pop(name, None)
         if gone is not None:
             self._weight -= gone.record.weight
-
-
-def _signature(path: Path) -> tuple[int, int, int]:
-    facts = os.stat(path)  # noqa: PTH116  as quick as can be
-    return facts.st_mtime_ns, facts.st_size, facts.st_ino
