@@ -28,7 +28,7 @@ SERVERS = {
     ),
     "granian": Server(
         "{bin}/granian --interface asgi --factory --host 127.0.0.1 --port {port} --workers 1"
-        " --loop uvloop --no-ws --access-log eggproxy.server:application",
+        " --loop uvloop --no-ws eggproxy.server.run:application",
         (
             ("EGGPROXY_EGGS_DIRECTORY", "{eggs}"),
             ("EGGPROXY_INDEX", "{index}"),
