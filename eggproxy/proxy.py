@@ -17,13 +17,7 @@ from eggproxy.answers import (
     Ready,
     Text,
 )
-from eggproxy.errors import (
-    DigestMismatchError,
-    NoSuchFileError,
-    NothingStoredError,
-    StorageError,
-    UpstreamNonsenseError,
-)
+from eggproxy.errors import NoSuchFileError, NothingStoredError, StorageError
 from eggproxy.health import Health
 from eggproxy.home import home_page
 from eggproxy.model import File
@@ -139,7 +133,7 @@ class Proxy:
         )
         try:
             return self._coming(target, file, wanted)
-        except (NoSuchFileError, DigestMismatchError, UpstreamNonsenseError):
+        except NoSuchFileError:
             self._withdraw(target)
             raise
 

@@ -23,6 +23,10 @@ from eggproxy.upstream import Fetched, Missing, NotModified, Upstream, shown
 log = logging.getLogger("eggproxy")
 
 
+WITHDRAWN_FOR = 3600.0
+"""Seconds for which metadata that upstream does not have is not promised, at least."""
+
+
 class UnstoredError(StorageError):
     """A page that upstream has sent, and that the disk does not take."""
 
@@ -51,6 +55,9 @@ class Refresher:
 
         Raises EggProxyError; the stored page is as it was then.
         """
+        if record is not None and record.withdrawn and self._is_due(record):
+            # Upstream may have put there what it lacked: the page is read as if it were a new one.
+            record = msgspec.structs.replace(record, withdrawn=[], validators=Validators())
         known = record.validators if record else Validators()
         page = self._fetch(name, known)
         if isinstance(page, NotModified):
@@ -77,7 +84,9 @@ class Refresher:
         record = self._store.record(project)
         if record is None or record.detail is None or filename in record.withdrawn:
             return
-        changed = msgspec.structs.replace(record, withdrawn=[*record.withdrawn, filename])
+        changed = msgspec.structs.replace(
+            record, withdrawn=[*record.withdrawn, filename], withdrawn_at=self._clock()
+        )
         checked = self._store.checked(project) or self._clock()
         self._put_project(project, changed, record.detail, checked)
         log.warning("%s: upstream lacks the metadata it promises for %s", project, filename)
@@ -94,7 +103,10 @@ class Refresher:
         ]
         checked = self._store.checked(project) or self._clock()
         detail = msgspec.structs.replace(record.detail, files=files)
-        record = msgspec.structs.replace(record, pinned=[*record.pinned, filename])
+        pinned = [*record.pinned, filename]
+        record = msgspec.structs.replace(record, pinned=pinned, detail=detail)
+        # First what is kept to, then what is advertised.
+        self._store.amend(project, record)
         self._put_project(project, record, detail, checked)
 
     def have_stored_page(self, project: NormalizedName) -> bool:
@@ -111,6 +123,9 @@ class Refresher:
         gone = Gone(since=since, times=times + 1)
         self._store.amend(name, msgspec.structs.replace(record, gone=gone))
         return gone
+
+    def _is_due(self, record: Record) -> bool:
+        return not 0 <= self._clock() - record.withdrawn_at < WITHDRAWN_FOR
 
     def _fetch(self, name: NormalizedName | None, known: Validators) -> Fetched | NotModified:
         path = "" if name is None else f"{name}/"
@@ -148,7 +163,10 @@ class Refresher:
                 raise parse.Nonsense(f"sent a page without files where {had} were known")
             detail, pinned = _still_pinned(old, old.detail, detail)
             record = msgspec.structs.replace(
-                record, withdrawn=_still_withdrawn(old, detail), pinned=pinned
+                record,
+                withdrawn=_still_withdrawn(old, detail),
+                withdrawn_at=old.withdrawn_at,
+                pinned=pinned,
             )
             self._remove_replaced(old.detail, detail)
         self._put_project(name, record, detail, self._clock())

@@ -245,6 +245,7 @@ class Transfers:
                     continue
             # Not under the file's lock: nobody ever holds two.
             self._on_stored(wanted, sha256)
+            return
 
     def _transfer(self, wanted: Wanted, writer: Writer) -> str | None:
         key = str(writer.partial.path)

@@ -29,10 +29,10 @@ def scratch(tmp_path: Path) -> Path:
 def test_replace__old_or_new(tmp_path: Path, scratch: Path) -> None:
     """Who has the old file open reads it to its end; who opens it now has the new one."""
     path = tmp_path / "page"
-    atomic.replace(path, b"old" * 1000, scratch=scratch)
+    atomic.replace({path: b"old" * 1000}, scratch=scratch)
     with path.open("rb") as reader:
         start = reader.read(10)
-        atomic.replace(path, b"new", scratch=scratch)
+        atomic.replace({path: b"new"}, scratch=scratch)
         assert start + reader.read() == b"old" * 1000
     assert path.read_bytes() == b"new"
     assert list(scratch.iterdir()) == []
@@ -40,7 +40,7 @@ def test_replace__old_or_new(tmp_path: Path, scratch: Path) -> None:
 
 def test_replace__readable_as_the_umask_says(tmp_path: Path, scratch: Path) -> None:
     """A web server, which is another user, can read what is written."""
-    atomic.replace(tmp_path / "page", b"", scratch=scratch)
+    atomic.replace({tmp_path / "page": b""}, scratch=scratch)
     mask = os.umask(0)
     os.umask(mask)
     assert (tmp_path / "page").stat().st_mode & 0o777 == 0o666 & ~mask
@@ -48,7 +48,7 @@ def test_replace__readable_as_the_umask_says(tmp_path: Path, scratch: Path) -> N
 
 def test_replace__makes_the_folder(tmp_path: Path, scratch: Path) -> None:
     """The folder of a new project is made with its first file."""
-    atomic.replace(tmp_path / "foo" / "page", b"x", scratch=scratch)
+    atomic.replace({tmp_path / "foo" / "page": b"x"}, scratch=scratch)
     assert (tmp_path / "foo" / "page").read_bytes() == b"x"
 
 
@@ -56,7 +56,7 @@ def test_replace__nothing_left_behind(tmp_path: Path, scratch: Path) -> None:
     """What cannot be put in place leaves no trace."""
     (tmp_path / "folder" / "full").mkdir(parents=True)
     with pytest.raises(OSError, match="directory"):
-        atomic.replace(tmp_path / "folder", b"x", scratch=scratch)
+        atomic.replace({tmp_path / "folder": b"x"}, scratch=scratch)
     assert list(scratch.iterdir()) == []
 
 

@@ -132,3 +132,16 @@ def test_damaged_file__is_fetched_anew(filled: Server) -> None:
     """A stored file that was cut short is not served, but fetched anew."""
     (filled.eggs / "foo" / WHEEL).write_bytes(b"wheel")
     assert filled.get(f"/pypi/foo/{WHEEL}").body == b"wheel" * 1000
+
+
+def test_damaged_page__needs_no_upstream(filled: Server, upstream: Upstream) -> None:
+    """What is left of a page is enough to answer with, though upstream is down."""
+    folder = filled.eggs / "foo"
+    whole = (folder / "index.html").read_bytes()
+    (folder / "index.html").write_bytes(whole[:30])
+    (folder / "index.json.gz").unlink()
+    upstream.down()
+    assert filled.get("/pypi/foo/", accept="text/html").body == whole
+    page = filled.get("/pypi/foo/", accept="text/html", accept_encoding="gzip")
+    assert gzip.decompress(page.body) == whole
+    assert listed(filled, "/pypi/foo/").keys() == {WHEEL, ARCHIVE}

@@ -5,7 +5,7 @@ import errno
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,9 +13,6 @@ from eggproxy.errors import StorageError
 
 # A folder may go between two looks; one that never stays is something else, a broken link perhaps.
 _TRIES = 100
-# Header and trailer (RFC 1952, 2.3).
-_SMALLEST_GZIP = 18
-_GZIP_MAGIC = b"\x1f\x8b"
 
 
 class Signature(NamedTuple):
@@ -56,9 +53,13 @@ class Replacement:
         """Add content. Raises OSError."""
         self._file.write(data)
 
+    def finish(self) -> None:
+        """End the content: whatever the disk has against it, it has said now. Raises OSError."""
+        self._file.close()
+
     def commit(self) -> None:
         """Put it in place: old or new at any moment, never half of one. Raises OSError."""
-        self._file.close()
+        self.finish()
         rename(self._temporary, self._path)
 
     def discard(self) -> None:
@@ -68,18 +69,22 @@ class Replacement:
         self._temporary.unlink(missing_ok=True)
 
 
-def replace(path: Path, content: bytes, *, scratch: Path) -> None:
-    """Put a file in place, whole; `scratch` is a folder on the same file system.
+def replace(contents: Mapping[Path, bytes], *, scratch: Path) -> None:
+    """Put files in place, whole; `scratch` is a folder on the same file system.
 
-    Raises OSError; nothing is left behind then.
+    None is replaced before there is room for all. Raises OSError; nothing is left behind then.
     """
-    replacement = Replacement(path, scratch=scratch)
-    try:
-        replacement.write(content)
-        replacement.commit()
-    except BaseException:
-        replacement.discard()
-        raise
+    with contextlib.ExitStack() as undo:
+        replacements = []
+        for path, content in contents.items():
+            replacement = Replacement(path, scratch=scratch)
+            undo.callback(replacement.discard)
+            replacement.write(content)
+            replacement.finish()
+            replacements.append(replacement)
+        for replacement in replacements:
+            replacement.commit()
+        undo.pop_all()
 
 
 def rename(source: Path, target: Path) -> None:
@@ -123,33 +128,6 @@ def holds(path: Path, content: bytes) -> bool:
         return path.stat().st_size == len(content) and path.read_bytes() == content
     except OSError:
         return False
-
-
-def is_packed_from(packed: str, plain: str) -> bool:
-    """Say whether a gzip file and the plain one beside it fit together, as far as that is cheap.
-
-    A gzip file ends with the size of what it holds (RFC 1952, 2.3.1): so what was cut shows
-    without reading either. What a crash of the machine zeroed shows at its ends. Raises OSError.
-    """
-    beginning, end, size = _ends(plain)
-    magic, trailer, packed_size = _ends(packed)
-    return (
-        packed_size >= _SMALLEST_GZIP
-        and magic[:2] == _GZIP_MAGIC
-        and int.from_bytes(trailer, "little") == size & 0xFFFFFFFF
-        and not (beginning + end).startswith(b"\0")
-        and not end.endswith(b"\0")
-    )
-
-
-def _ends(path: str) -> tuple[bytes, bytes, int]:
-    """Read the first and the last four bytes of a file, and its size."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        size = os.fstat(descriptor).st_size
-        return os.pread(descriptor, 4, 0), os.pread(descriptor, 4, max(0, size - 4)), size
-    finally:
-        os.close(descriptor)
 
 
 def _opened(folder: Path) -> int:

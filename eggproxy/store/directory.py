@@ -20,12 +20,10 @@ from isal import igzip, isal_zlib
 from eggproxy.errors import StorageError
 from eggproxy.names import NormalizedName, is_filename, is_project_name, normalize
 from eggproxy.negotiation import Form
-from eggproxy.store import atomic
+from eggproxy.store import atomic, twins
 from eggproxy.store.partial import Partial
 from eggproxy.store.records import Record, Records
 
-# Level 1 of isal is as small as zlib's 6 and a multiple faster.
-_GZIP_LEVEL = 1
 _SCRATCH_MAX_AGE = 3600
 # What nobody has gone on with for a week, nobody will; a running transfer writes all the time.
 _PARTIAL_MAX_AGE = 7 * 86400
@@ -113,7 +111,7 @@ class EggsDirectory:
         A page of which somebody removed or damaged a part is one that we do not have.
         """
         try:
-            if not self._is_whole(project, "index"):
+            if not self._is_whole(project, "index") and not self._repaired(project):
                 return None
             return self._record(project).stat().st_mtime
         except FileNotFoundError:
@@ -208,38 +206,50 @@ class EggsDirectory:
     def _is_whole(self, project: NormalizedName | None, kind: PageKind) -> bool:
         """Say whether all representations of a page are there. Raises OSError."""
         pairs = [
-            [str(self.page(project, form, packed=packed, kind=kind)) for packed in (True, False)]
+            [self.page(project, form, packed=packed, kind=kind) for packed in (True, False)]
             for form in FORMS
         ]
         signature = tuple(atomic.signature(path) for pair in pairs for path in pair)
         if self._seen_whole.get((project, kind)) == signature:
             return True
-        whole = all(atomic.is_packed_from(packed, plain) for packed, plain in pairs)
+        whole = all(twins.are_same(packed, plain) for packed, plain in pairs)
         if whole:
             if len(self._seen_whole) >= _SEEN_WHOLE:
                 self._seen_whole.clear()
             self._seen_whole[project, kind] = signature
         return whole
 
+    def _repaired(self, project: NormalizedName | None) -> bool:
+        """Make a page whole again of what is left of it; say whether that was possible.
+
+        So a crash between two renames, or a hand that removed a packed page, costs no question to
+        upstream, which may be down.
+        """
+        for form in FORMS:
+            packed, plain = (self.page(project, form, packed=way) for way in (True, False))
+            with atomic.storage_errors(plain):
+                if not twins.repaired(packed, plain, self._scratch):
+                    return False
+        return True
+
     def _write_pages(
         self, project: NormalizedName, pages: Mapping[Form, bytes], kind: PageKind
     ) -> None:
+        contents = {}
+        for form, page in pages.items():
+            packed = igzip.compress(page, twins.PACKING, mtime=0)
+            contents[self.page(project, form, packed=True, kind=kind)] = packed
+            contents[self.page(project, form, packed=False, kind=kind)] = page
         with atomic.storage_errors(self.root / project):
-            for form, page in pages.items():
-                packed = igzip.compress(page, _GZIP_LEVEL, mtime=0)
-                self._replace(self.page(project, form, packed=True, kind=kind), packed)
-                self._replace(self.page(project, form, packed=False, kind=kind), page)
+            atomic.replace(contents, scratch=self._scratch)
 
     def _write_record(self, project: NormalizedName | None, record: Record, now: float) -> None:
         """Write the record, after the page: a record implies a page."""
         path = self._record(project)
         with atomic.storage_errors(path):
-            self._replace(path, _encode(record))
+            atomic.replace({path: _encode(record)}, scratch=self._scratch)
             os.utime(path, (now, now))
             self._records.hold(project, path, record)
-
-    def _replace(self, path: Path, content: bytes) -> None:
-        atomic.replace(path, content, scratch=self._scratch)
 
     def _record(self, project: NormalizedName | None) -> Path:
         if project is None:
@@ -263,7 +273,7 @@ class _PageWriter:
         self._packed = directory.replacement(directory.page(None, form, packed=True))
         # One gzip member: not every client reads on after the first.
         self._packer = isal_zlib.compressobj(
-            _GZIP_LEVEL, isal_zlib.DEFLATED, 16 + isal_zlib.MAX_WBITS
+            twins.PACKING, isal_zlib.DEFLATED, 16 + isal_zlib.MAX_WBITS
         )
 
     def write(self, data: bytes) -> None:

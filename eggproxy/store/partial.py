@@ -98,7 +98,7 @@ class Partial:
         """Keep what upstream's headers said."""
         with atomic.storage_errors(self._announced):
             content = msgspec.json.encode(announced)
-            atomic.replace(self._announced, content, scratch=self._announced.parent)
+            atomic.replace({self._announced: content}, scratch=self._announced.parent)
 
     def announced(self) -> Announced | None:
         """Read what upstream's headers said; None if it has not answered yet."""

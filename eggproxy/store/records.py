@@ -44,6 +44,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     detail: ProjectDetail | None = None
     # Files whose `.metadata` upstream promised and did not have.
     withdrawn: list[str] = []
+    # When that was found out last, in seconds since the epoch.
+    withdrawn_at: float = 0.0
     # Files for which upstream names no digest: theirs, in `detail`, is of what came first.
     pinned: list[str] = []
     gone: Gone | None = None
