@@ -30,6 +30,14 @@ class Configuration:
     update_interval: float
     always_refresh: bool
     timeout: float
+    offline: bool
+    # "stored" or "all".
+    outage_pages: str
+    # In bytes.
+    max_page_size: int
+    removal_grace: float
+    # "none", "wsgi.file_wrapper", "x-sendfile", or "x-accel-redirect:" and a prefix.
+    file_handover: str
     listen: str
     port: int
     # By key, where it was set, as the beginning of a sentence; a default is not in it.

@@ -16,9 +16,14 @@ SECTION = "eggproxy"
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?) ?([smhd]?)", re.ASCII)
+_HANDOVER = re.compile(
+    r"none|wsgi\.file_wrapper|x-sendfile|x-accel-redirect:/(?:[\w.~-]+/)+", re.ASCII
+)
 _HOSTNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 _NOT_IN_INDEX = re.compile(r"[\s\x00-\x1f\x7f?#]")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_SIZE = re.compile(r"(\d{1,15}) ?([KMG]?)", re.ASCII | re.IGNORECASE)
+_BYTES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
 class Key(NamedTuple):
@@ -81,6 +86,42 @@ KEYS = (
         "How long to wait for the index to connect or to send more: seconds, or such as 2m.",
     ),
     Key(
+        "offline",
+        "boolean",
+        "0",
+        "1 or 0",
+        "Whether to answer from what is stored alone, and never ask the index: 1 or 0.",
+    ),
+    Key(
+        "outage_pages",
+        "option('stored', 'all')",
+        "stored",
+        "stored or all",
+        "What pages list while the index is down, or offline: files that are stored, or all.",
+    ),
+    Key(
+        "max_page_size",
+        "size(1K, 4G)",
+        "256M",
+        "a number of bytes, or one with K, M or G after it, such as 256M, from 1K to 4G",
+        "Largest page that is taken from the index, unpacked: bytes, or such as 64M.",
+    ),
+    Key(
+        "removal_grace",
+        "duration(h, 0, 315360000)",
+        "24h",
+        "a number of hours, or one with s, m, h or d after it, such as 24h, up to 3650d",
+        "How long the index must deny a stored project until that counts as removed there.",
+    ),
+    Key(
+        "file_handover",
+        "handover",
+        "wsgi.file_wrapper",
+        "none, wsgi.file_wrapper, x-sendfile, or x-accel-redirect:/PREFIX/ with a prefix of nginx",
+        "How a WSGI server gets large stored files: none, wsgi.file_wrapper, x-sendfile, or "
+        "x-accel-redirect:/PREFIX/.",
+    ),
+    Key(
         "listen",
         "address",
         "127.0.0.1",
@@ -129,6 +170,26 @@ def _duration(text: str, bare: str, shortest: str, longest: str) -> float:
     return seconds
 
 
+def _size(text: str, smallest: str, largest: str) -> int:
+    size = _bytes(text)
+    if not _bytes(smallest) <= size <= _bytes(largest):
+        raise ValueError(text)
+    return size
+
+
+def _bytes(text: str) -> int:
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise ValueError(text)
+    return int(match[1]) * _BYTES[match[2].upper()]
+
+
+def _handover(text: str) -> str:
+    if not _HANDOVER.fullmatch(text):
+        raise ValueError(text)
+    return text
+
+
 def _address(text: str) -> str:
     if not _HOSTNAME.fullmatch(text):
         ip_address(text)
@@ -150,6 +211,8 @@ CHECKS = {
     "directory": _refusing(_directory),
     "index": _refusing(_index),
     "duration": _refusing(_duration),
+    "size": _refusing(_size),
+    "handover": _refusing(_handover),
     "address": _refusing(_address),
 }
 """Functions for configobj's validation, beside those it has itself."""

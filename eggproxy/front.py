@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import logging
+import math
 from urllib.parse import parse_qs
 
 from eggproxy import paths, responses
@@ -34,11 +35,19 @@ class UnexpectedError(EggProxyError):
 
 
 class Front:
-    """The proxy behind one front end."""
+    """The proxy behind one front end.
 
-    def __init__(self, configuration: Configuration) -> None:
+    `room` is the memory for bodies that are sent again and again, in bytes; None is the usual one.
+    """
+
+    def __init__(self, configuration: Configuration, room: int | None = None) -> None:
         store = EggsDirectory(configuration.eggs_directory)
-        upstream = Upstream(configuration.index, configuration.timeout)
+        upstream = Upstream(
+            configuration.index,
+            configuration.timeout,
+            offline=configuration.offline,
+            max_page_size=configuration.max_page_size,
+        )
         lifetime = Lifetime(
             interval=configuration.update_interval,
             always_refresh=configuration.always_refresh,
@@ -46,8 +55,15 @@ class Front:
         self.store = store
         self._upstream = upstream
         self.health = Health()
-        self.pages = Pages(store, upstream, lifetime, health=self.health)
-        self.hot = HotAnswers()
+        self.pages = Pages(
+            store,
+            upstream,
+            lifetime,
+            health=self.health,
+            removal_grace=configuration.removal_grace,
+            outage_pages=configuration.outage_pages,
+        )
+        self.hot = HotAnswers(room=room)
         transfers = Transfers(store, upstream, self.health, self.pages.note_stored)
         self._proxy = Proxy(store, self.pages, transfers, self.health)
 
@@ -62,17 +78,31 @@ class Front:
         """Load what the first question to upstream takes, before anybody waits for an answer."""
         self._upstream.warm_up()
 
-    def respond_hot(self, request: Request) -> Response | None:
-        """Answer from what is stored and fresh; None if anything has to be decided."""
+    def recall(self, request: Request) -> Prepared | None:
+        """Recall what is stored and fresh; None if anything has to be decided."""
         if request.method not in {"GET", "HEAD"} or request.query or request.is_excessive:
             return None
         prepared = self.hot.get((request.raw_path, request.mounted, _preference(request)))
+        if prepared is None or not self.may_answer(prepared):
+            return None
+        return prepared
+
+    def respond_hot(self, request: Request) -> Response | None:
+        """Answer from what is stored and fresh; None if anything has to be decided."""
+        prepared = self.recall(request)
         if prepared is None:
             return None
         try:
             return responses.of_prepared(prepared, request)
         except EggProxyError as error:
             return responses.of_error(error, request)
+
+    def may_answer(self, prepared: Prepared) -> bool:
+        """Say whether an answer that is ready may be given now.
+
+        Fresh as it may be, in an outage a page could name files that cannot be had.
+        """
+        return prepared.fresh_until == math.inf or self.pages.may_be_hot()
 
     def respond(self, request: Request) -> Response:
         """Answer a request; may block while upstream is asked."""

@@ -33,10 +33,12 @@ Key = tuple[bytes, str | None, Preference]
 class Prepared:
     """A stored answer with all of its headers.
 
-    `headers` go with every status, `content_headers` with a body; `body` is None for a large file.
+    `headers` go with every status, `content_headers` with a body, `all_headers` with a whole one;
+    `body` is None for a large file.
     """
 
     __slots__ = (
+        "all_headers",
         "body",
         "cache_status",
         "content_headers",
@@ -74,6 +76,12 @@ class Prepared:
         again.describe(ready)
         return again
 
+    def without_body(self) -> Self:
+        """Make the same answer, to be sent from its file."""
+        again = copy.copy(self)
+        again.body = None
+        return again
+
     def _make_etag(self) -> str:
         """Make a strong validator of the bytes, or of a large file's signature."""
         if self.body is None:
@@ -98,7 +106,8 @@ class Prepared:
             ("Accept-Ranges", "bytes"),
             ("Content-Length", str(self.size)),
         ]
-        self.wire = wire([*self.headers, *content])
+        self.all_headers = [*self.headers, *content]
+        self.wire = wire(self.all_headers)
         self.wire_not_modified = wire(self.headers)
 
     def holds(self, now: float) -> bool:
@@ -118,10 +127,15 @@ def wire(headers: list[tuple[str, str]]) -> bytes:
 
 
 class HotAnswers:
-    """Prepared answers by request, bounded in number and in bytes."""
+    """Prepared answers by request, bounded in number and in bytes.
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    `room` is the memory for bodies, in bytes, `MAX_BODIES` if it is None. A body that would take
+    more than a sixteenth of it is not held, and is sent from its file.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time, room: int | None = None) -> None:
         self._clock = clock
+        self._room = room
         self._lock = threading.Lock()
         self._answers: OrderedDict[Key, Prepared] = OrderedDict()
         self._bytes = 0
@@ -141,11 +155,14 @@ class HotAnswers:
 
     def put(self, key: Key, prepared: Prepared) -> None:
         """Keep an answer; those that were not used for longest give way."""
+        room = MAX_BODIES if self._room is None else self._room
+        if self._room is not None and len(prepared.body or b"") > room // 16:
+            prepared = prepared.without_body()
         with self._lock:
             self._forget(key)
             self._answers[key] = prepared
             self._bytes += len(prepared.body or b"")
-            while len(self._answers) > MAX_ANSWERS or self._bytes > MAX_BODIES:
+            while len(self._answers) > MAX_ANSWERS or self._bytes > room:
                 self._forget(next(iter(self._answers)))
 
     def _drop(self, key: Key) -> None:

@@ -1,11 +1,9 @@
 """Pages on disk and fresh: the project list, and the page of each project."""
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from contextlib import ExitStack
 from dataclasses import dataclass
 
 from eggproxy import freshness
@@ -15,36 +13,24 @@ from eggproxy.errors import (
     StorageError,
     UpstreamUnavailableError,
 )
+from eggproxy.findings import Findings, Name
 from eggproxy.flights import Flights, launch
-from eggproxy.freshness import CLOCK_SKEW, Lifetime
+from eggproxy.freshness import Lifetime
 from eggproxy.health import Health
 from eggproxy.model import ProjectDetail
 from eggproxy.names import NormalizedName
 from eggproxy.negotiation import Form
 from eggproxy.refresh import Refresher, UnstoredError
-from eggproxy.remembered import Remembered
+from eggproxy.revalidation import REMOVAL_GRACE, SLACK, Revalidator, witness
 from eggproxy.store import EggsDirectory, Record
 from eggproxy.transfer import Wanted
-from eggproxy.upstream import Upstream, shown
-
-log = logging.getLogger("eggproxy")
-
-MISSING_MEMORY = 60.0
-"""Seconds for which upstream's 404 for a project is remembered."""
-
-FAILURE_MEMORY = 2.0
-"""Seconds in which a failed page is not asked for again: clients retry at once, and several."""
-
-UNSTORED_MEMORY = 30.0
-"""Seconds for which a page that the disk does not take is held; then it is tried again."""
-
-UNSTORED_PAGES = 16
-"""How many of such pages are held: a large one takes some megabytes."""
+from eggproxy.upstream import NotAskedError, OfflineError, Upstream, shown
 
 STORED_DELAY = 0.5
 """Seconds after a file has come until the page of files on disk lists it, for plain servers."""
 
-Name = NormalizedName | None
+MOMENT = 0.25
+"""Seconds for which it is waited beyond upstream's timeout."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,17 +47,21 @@ class PageState:
 class Pages:
     """Keeps stored pages fresh.
 
-    `clock` gives seconds since the epoch. A name of None stands for the project list.
+    `clock` gives seconds since the epoch, `removal_grace` is in seconds. A name of None stands for
+    the project list.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  what it works with, and by which rules
         self,
         store: EggsDirectory,
         upstream: Upstream,
         lifetime: Lifetime,
         clock: Callable[[], float] = time.time,
         health: Health | None = None,
+        removal_grace: float = REMOVAL_GRACE,
+        outage_pages: str = "stored",
     ) -> None:
+        self._lists_stored = outage_pages == "stored"
         self._health = health or Health()
         self.store = store
         self.lifetime = lifetime
@@ -79,47 +69,56 @@ class Pages:
         self._refresher = Refresher(store, upstream, clock)
         self._clock = clock
         self._flights: Flights[Name, str] = Flights("page")
-        self._missing: Remembered[Name, NoSuchProjectError] = Remembered(
-            seconds=MISSING_MEMORY, limit=10_000, clock=clock
-        )
-        self._failed: Remembered[Name, EggProxyError] = Remembered(
-            seconds=FAILURE_MEMORY, limit=10_000, clock=clock
+        self._findings = Findings(clock, always_refresh=lifetime.always_refresh)
+        self._revalidator = Revalidator(
+            store, upstream, clock, self._health, self._findings, self._refresher, removal_grace
         )
         self._noted_lock = threading.Lock()
         self._noted: set[NormalizedName] = set()
-        self._unstored: Remembered[Name, UnstoredError] = Remembered(
-            seconds=UNSTORED_MEMORY, limit=UNSTORED_PAGES, clock=clock
-        )
 
     def ensure(self, name: Name) -> PageState:
         """Have a page on disk, fresh if it can be had, and say how it stands.
 
-        Raises NoSuchProjectError, UpstreamUnavailableError, UpstreamNonsenseError only where
-        nothing is stored.
+        Raises NoSuchProjectError, OfflineError, UpstreamUnavailableError, UpstreamNonsenseError
+        only where nothing is stored.
         """
         now = self._clock()
         checked = self.store.checked(name)
-        if checked is not None and self.lifetime.is_fresh(checked, now):
+        trusted = self._is_trusted()
+        if checked is not None and self.lifetime.is_fresh(checked, now) and trusted:
             return self._state(checked, "hit")
-        remembered = self._remembered(name, checked)
-        if remembered is not None:
-            return remembered
-        flight, joined = self._flights.join(name, lambda: self._refresh(name, now))
-        if name is None and checked is not None and not self.lifetime.always_refresh:
-            # Nobody waits 40 MB long for names that were right half an hour ago.
+        known = self._findings.recall(name, stored=checked is not None) or self._refusal()
+        if known is not None:
+            return self._instead(checked, known)
+        outage = self.is_outage()
+        flight, joined = self._fly(name)
+        if checked is not None and outage:
+            # Perhaps it is over; nobody waits to see.
+            return self._left_alone(checked)
+        if checked is not None and trusted and self._is_passable(name, checked, now):
             return self._state(checked, "hit; detail=revalidating")
         try:
             outcome = self._wait(name, flight, stored=checked is not None)
         except EggProxyError as error:
-            if isinstance(error, UnstoredError):
-                return self._passed_on(error)
-            return self._stale(checked, error)
+            return self._instead(checked, error)
         how = f"{outcome}; collapsed" if joined else outcome
         return self._state(self.store.checked(name) or now, how)
 
     def is_outage(self) -> bool:
         """Say whether upstream cannot be asked now, so that only what is on disk can be had."""
         return not self._upstream.available()
+
+    def lists_stored(self) -> bool:
+        """Say whether pages are to list only the files that are on disk, as in an outage."""
+        return self._lists_stored and self.is_outage()
+
+    def may_be_hot(self) -> bool:
+        """Say whether fresh pages may be answered without a second thought."""
+        return not self.lists_stored() and self._is_trusted()
+
+    def _is_trusted(self) -> bool:
+        """Say whether fresh pages are fresh: after an outage, the first request finds out."""
+        return not self._upstream.is_doubtful()
 
     def is_fresh(self, name: Name) -> bool:
         """Say whether a page is stored and fresh."""
@@ -131,16 +130,15 @@ class Pages:
 
         Raises EggProxyError.
         """
-        flight, _joined = self._flights.join(name, lambda: self._refresh(name, self._clock()))
-        return flight.result()
+        return self._fly(name)[0].result()
 
     def detail(self, project: NormalizedName) -> tuple[ProjectDetail, Record]:
         """Read what is known of a project, made fresh before. Raises EggProxyError."""
         unstored = self.ensure(project).unstored
-        held = self._unstored.get(project) if unstored is not None else None
+        held = self._findings.unstored(project) if unstored is not None else None
         record = self.store.record(project) if held is None else held.record
         if record is None or record.detail is None:
-            self.revalidate(project)
+            self._wait(project, self._fly(project)[0], stored=False)
             record = self.store.record(project)
         if record is None or record.detail is None:
             raise NoSuchProjectError(project)
@@ -181,13 +179,49 @@ class Pages:
             self._health.disk_failed(error)
 
     def has_stored_page(self, project: NormalizedName) -> bool:
-        """Have the page of files on disk as it is now; False if there is none. No upstream."""
+        """Have the page of files on disk as it is now; False if there is none.
+
+        Nobody waits for upstream; in an outage it is asked beside that, now and then, whether it
+        is over.
+        """
+        if self.is_outage() and self._refusal() is None:
+            self._fly(project)
         try:
             # Not under the page's lock, with which somebody may be waiting for a silent upstream.
             return self._refresher.have_stored_page(project)
         except StorageError as error:
             self._health.disk_failed(error)
             return False
+
+    def _fly(self, name: Name) -> tuple[Future[str], bool]:
+        """Begin to ask upstream, or join who does; say whether it was joined."""
+        now = self._clock()
+        return self._flights.join(name, lambda: self._revalidator.run(name, now))
+
+    def _refusal(self) -> EggProxyError | None:
+        return None if self._upstream.available() else self._upstream.refusal()
+
+    def _is_passable(self, name: Name, checked: float, now: float) -> bool:
+        """Say whether a stale page is served at once; upstream is being asked."""
+        if name is None and not self.lifetime.always_refresh:
+            # Nobody waits 40 MB long for names that were right half an hour ago.
+            return True
+        return self.lifetime.is_passable(checked, now)
+
+    def _instead(self, checked: float | None, error: EggProxyError) -> PageState:
+        """Serve what there is instead of an error; where there is nothing, raise it."""
+        if isinstance(error, UnstoredError):
+            return self._passed_on(error)
+        if checked is None:
+            raise error.again()
+        if isinstance(error, NotAskedError | OfflineError):
+            return self._left_alone(checked)
+        status = f"fwd=stale; fwd-status={int(error.status)}; detail=stale-if-error"
+        return self._stale(checked, status)
+
+    def _left_alone(self, checked: float) -> PageState:
+        why = "offline" if self._upstream.offline else "upstream-unavailable"
+        return self._stale(checked, f"hit; detail={why}")
 
     def _passed_on(self, unstored: UnstoredError) -> PageState:
         return PageState(
@@ -204,69 +238,24 @@ class Pages:
             cache_status=cache_status,
         )
 
-    def _stale(self, checked: float | None, error: EggProxyError) -> PageState:
-        """Serve what is stored instead of an error, however old; without it, raise."""
-        if checked is None:
-            raise error.again()
-        status = f"fwd=stale; fwd-status={int(error.status)}; detail=stale-if-error"
+    def _stale(self, checked: float, cache_status: str) -> PageState:
         age = freshness.age(checked, self._clock())
-        return PageState(fresh_until=0.0, age=age, cache_status=status)
-
-    def _remembered(self, name: Name, checked: float | None) -> PageState | None:
-        """Answer, or raise, from what was found out a moment ago."""
-        unstored = self._unstored.get(name)
-        if unstored is not None:
-            return self._passed_on(unstored)
-        self._recall_missing(name, checked)
-        error = self._failed.get(name)
-        return None if error is None else self._stale(checked, error)
-
-    def _recall_missing(self, name: Name, checked: float | None) -> None:
-        if checked is not None or self.lifetime.always_refresh:
-            return
-        missing = self._missing.get(name)
-        if missing is not None:
-            raise missing.again()
+        return PageState(fresh_until=0.0, age=age, cache_status=cache_status)
 
     def _wait(self, name: Name, flight: Future[str], *, stored: bool) -> str:
-        """Wait for a refresh: with a stored page no longer than the timeout in all."""
+        """Wait for a refresh no longer than the timeout in all, and a moment.
+
+        In that moment it shows what upstream itself did in that time. Without a stored page there
+        is time for waiting for another process, too.
+        """
+        timeout = self._upstream.timeout
+        patience = timeout + MOMENT + (0 if stored else timeout * SLACK)
         try:
-            return flight.result(self._upstream.timeout if stored else None)
+            # The project list takes its time, where there is none to show instead.
+            return flight.result(None if name is None and not stored else patience)
         except TimeoutError:
             # The refresh goes on; whoever comes later has its result, or does not wait as long.
             error = UpstreamUnavailableError(shown(self._upstream.index), "does not answer in time")
-            self._failed.put(name, error.again())
+            self._findings.note_overdue(name, flight, error)
+            self._upstream.doubt(witness(name, stored=stored), error.why)
             raise error from None
-
-    def _refresh(self, name: Name, since: float) -> str:
-        """Ask upstream, under the page's lock, unless somebody else has done so `since`."""
-        with ExitStack() as held:
-            try:
-                held.enter_context(self.store.lock(name))
-            except StorageError as error:
-                # Who cannot lock cannot write either.
-                self._health.disk_failed(error)
-            checked = self.store.checked(name)
-            if checked is not None and since <= checked <= self._clock() + CLOCK_SKEW:
-                return "fwd=stale; collapsed"
-            record = self.store.record(name)
-            try:
-                outcome = self._refresher.refresh(name, record)
-            except UnstoredError as error:
-                self._health.disk_failed(error)
-                self._unstored.put(name, error)
-                raise
-            except EggProxyError as error:
-                self._note_failure(name, error, stored=record is not None)
-                raise
-        self._missing.forget(name)
-        self._failed.forget(name)
-        return outcome
-
-    def _note_failure(self, name: Name, error: EggProxyError, *, stored: bool) -> None:
-        if isinstance(error, NoSuchProjectError) and not stored:
-            self._missing.put(name, error.again())
-            return
-        self._failed.put(name, error.again())
-        kept = "the stored page stays" if stored else "nothing is stored"
-        log.warning("%s: %s (%s)", name or "project list", error, kept)

@@ -75,12 +75,16 @@ class Proxy:
         """Have a project's page; in an outage the one that lists what can be had."""
         if target.media_type is not None:
             preference = preference._replace(media_type=target.media_type)
-        if target.stored or self.pages.is_outage():
+        if target.stored or self.pages.lists_stored():
             if self.pages.has_stored_page(target.project):
                 return self._stored_page(target.project, preference)
             if target.stored:
                 raise NothingStoredError(target.project)
-        return self._page(target.project, preference)
+        page = self._page(target.project, preference)
+        if self.pages.lists_stored() and self.pages.has_stored_page(target.project):
+            # It has just turned out.
+            return self._stored_page(target.project, preference)
+        return page
 
     def _stored_page(self, project: NormalizedName, preference: Preference) -> Ready:
         return Ready(

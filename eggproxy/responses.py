@@ -30,11 +30,17 @@ class Request(NamedTuple):
     if_none_match: str | None = None
     range: str | None = None
     if_range: str | None = None
+    # Who the server around says it is, if it has asked for a name and a proof.
+    user: str | None = None
 
     @property
     def is_excessive(self) -> bool:
         """Say whether a header is longer than any client has reason to send."""
-        return any(header is not None and len(header) > MAX_HEADER for header in self[4:])
+        # Twice as quick as any() over a generator.
+        for header in self[4:]:  # noqa: SIM110
+            if header is not None and len(header) > MAX_HEADER:
+                return True
+        return False
 
     def check(self) -> None:
         """Refuse what no client of an index sends. Raises EggProxyError."""
@@ -84,8 +90,11 @@ def of_prepared(prepared: Prepared, request: Request) -> Response:
     if not_modified(request.if_none_match, prepared.etag):
         return Response(HTTPStatus.NOT_MODIFIED, [*common], cache_status=status)
     span = _span(request, prepared.etag, prepared.size)
-    code = HTTPStatus.OK if span is None else HTTPStatus.PARTIAL_CONTENT
-    headers = [*common, *_content(prepared.content_headers, span, prepared.size)]
+    if span is None:
+        code, headers = HTTPStatus.OK, [*prepared.all_headers]
+    else:
+        code = HTTPStatus.PARTIAL_CONTENT
+        headers = [*common, *_content(prepared.content_headers, span, prepared.size)]
     part = span or Span(0, prepared.size)
     if request.method == "HEAD":
         return Response(code, headers, cache_status=status)

@@ -23,7 +23,7 @@ from eggproxy.remembered import Remembered
 from eggproxy.store import EggsDirectory, Partial, Tail, Writer
 from eggproxy.store.partial import HOLD_BACK, Progress
 from eggproxy.transfer import StartAgain, Transfer, Wanted, strongest
-from eggproxy.upstream import Upstream, shown
+from eggproxy.upstream import NotAskedError, OfflineError, Upstream, shown
 
 __all__ = ["Growing", "Transfers", "Wanted", "strongest"]
 
@@ -260,6 +260,9 @@ class Transfers:
         except StorageError:
             # On a full disk it would keep everything else from being written.
             writer.discard()
+            raise
+        except (NotAskedError, OfflineError):
+            # That is known, and costs nothing to say again.
             raise
         except EggProxyError as error:
             log.warning("%s/%s: %s", wanted.project, wanted.filename, error)

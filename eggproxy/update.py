@@ -11,13 +11,17 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from eggproxy.config import Configuration
-from eggproxy.errors import EggProxyError, NoSuchProjectError
+from eggproxy.errors import ConfigurationError, EggProxyError, NoSuchProjectError
 from eggproxy.front import Front
 from eggproxy.names import NormalizedName
 from eggproxy.pages import Pages
+from eggproxy.upstream import NotAskedError
 
 THREADS = 8
 """How many pages are asked about at once: enough for a fast update, few enough to be polite."""
+
+HOPE = 1
+"""How often in a row an outage is waited for before what is left counts as failed."""
 
 
 def update_all(configuration: Configuration, *, force: bool = False) -> int:
@@ -26,6 +30,9 @@ def update_all(configuration: Configuration, *, force: bool = False) -> int:
     Returns how many failed; each is named on standard error. Raises ConfigurationError.
     """
     began = time.monotonic()
+    if configuration.offline:
+        where = configuration.origins["offline"]
+        raise ConfigurationError(f"{where} forbids asking the index: take it out, and update then.")
     front = Front(configuration)
     front.prepare(configuration)
     # Each failure is told once, below.
@@ -46,14 +53,28 @@ def update_all(configuration: Configuration, *, force: bool = False) -> int:
 
 
 def _revalidated(pages: Pages, names: list[NormalizedName | None]) -> list[str | None]:
-    """Ask about pages, several at once; None stands for a failure."""
+    """Ask about pages, several at once; None stands for a failure.
+
+    Those that are refused because upstream is down are asked about again when it may be asked,
+    until there is no hope.
+    """
     outcomes: list[str | None] = []
-    with ThreadPoolExecutor(THREADS) as pool:
-        asked = {pool.submit(pages.revalidate, name): name for name in names}
-        with _progress(len(asked)) as (advance, tell):
+    hope = HOPE
+    with ThreadPoolExecutor(THREADS) as pool, _progress(len(names)) as (advance, tell):
+        while names:
+            asked = {pool.submit(pages.revalidate, name): name for name in names}
+            answered, refused, pause = False, [], 0
             for future in as_completed(asked):
+                error = future.exception()
+                if isinstance(error, NotAskedError) and hope:
+                    refused.append(asked[future])
+                    pause = max(pause, error.retry_after)
+                    continue
                 outcomes.append(_outcome(future, asked[future], tell))
+                answered = answered or outcomes[-1] is not None
                 advance()
+            names, hope = refused, HOPE if answered else hope - 1
+            time.sleep(pause)
     return outcomes
 
 

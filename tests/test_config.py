@@ -42,6 +42,11 @@ def test_load__defaults(tmp_path: Path) -> None:
         update_interval=1800.0,
         always_refresh=False,
         timeout=10.0,
+        offline=False,
+        outage_pages="stored",
+        max_page_size=256 << 20,
+        removal_grace=86400.0,
+        file_handover="wsgi.file_wrapper",
         listen="127.0.0.1",
         port=8888,
     )
@@ -186,7 +191,43 @@ def test_load__key_above_section(tmp_path: Path) -> None:
 def test_load__everything_wrong(tmp_path: Path) -> None:
     """Of many mistakes the first key's is told."""
     text = complaint(tmp_path / "a.conf", *(f"{key.name} = '\x7f'" for key in reversed(KEYS)))
-    assert "line 8, eggs_directory is" in text
+    assert f"line {len(KEYS) + 1}, eggs_directory is" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("1024", 1024), ("1K", 1024), ("64 m", 64 << 20), ("4G", 4 << 30)]
+)
+def test_load__sizes(text: str, size: int) -> None:
+    """Sizes are in bytes, or in K, M and G of them."""
+    assert load(environ={"EGGPROXY_MAX_PAGE_SIZE": text}).max_page_size == size
+
+
+@pytest.mark.parametrize("text", ["1023", "5G", "1T", "M", "-1", "1.5M", "1e9", "9" * 20])
+def test_load__no_sizes(text: str) -> None:
+    """What is no size, or none of use, is refused."""
+    with pytest.raises(ConfigurationError, match="write a number of bytes"):
+        load(environ={"EGGPROXY_MAX_PAGE_SIZE": text})
+
+
+@pytest.mark.parametrize(
+    "text", ["none", "wsgi.file_wrapper", "x-sendfile", "x-accel-redirect:/a/b-c/"]
+)
+def test_load__file_handover(text: str) -> None:
+    """Files are handed over in one of four ways; nginx's has a prefix."""
+    assert load(environ={"EGGPROXY_FILE_HANDOVER": text}).file_handover == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("sendfile", "X-Sendfile", "x-sendfile:/a/", "x-accel-redirect", "x-accel-redirect:/"),
+        *("x-accel-redirect:/a", "x-accel-redirect:/a b/", "x-accel-redirect:eggs/"),
+    ],
+)
+def test_load__no_file_handover(text: str) -> None:
+    """What names no way, or a prefix that nginx would not find, is refused."""
+    with pytest.raises(ConfigurationError, match=r"write none, wsgi\.file_wrapper"):
+        load(environ={"EGGPROXY_FILE_HANDOVER": text})
 
 
 def test_load__mistake_in_environment() -> None:

@@ -5,6 +5,7 @@ import fcntl
 import gzip
 import os
 import threading
+import time
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,9 +20,10 @@ from eggproxy.errors import (
     UpstreamNonsenseError,
     UpstreamUnavailableError,
 )
+from eggproxy.findings import MISSING_MEMORY
 from eggproxy.freshness import Lifetime
 from eggproxy.names import METADATA, NormalizedName
-from eggproxy.pages import MISSING_MEMORY, Pages
+from eggproxy.pages import Pages
 from eggproxy.store import EggsDirectory
 from eggproxy.upstream import Upstream as Client
 from tests.servers import PATIENCE, wait_until
@@ -52,7 +54,8 @@ class Case(Pages):
         store = EggsDirectory(root)
         store.prepare()
         lifetime = Lifetime(interval=INTERVAL, always_refresh=facts.pop("always_refresh", False))
-        client = Client(upstream.index_url, timeout=facts.pop("timeout", 5))
+        timeout = facts.pop("timeout", 5)
+        client = Client(upstream.index_url, timeout, clock=self.clock)
         super().__init__(store, client, lifetime, self.clock)
 
     def how(self, name: NormalizedName | None = FOO) -> str:
@@ -65,8 +68,8 @@ class Case(Pages):
         assert gzip.decompress(self.store.page(name, "html", packed=True).read_bytes()) == plain
         return plain.decode()
 
-    def later(self, seconds: float = INTERVAL) -> None:
-        """Let time pass."""
+    def later(self, seconds: float = 2 * INTERVAL) -> None:
+        """Let time pass; without a number, until no page may be served without asking."""
         self.clock.now += seconds
 
     def asked(self) -> int:
@@ -238,7 +241,7 @@ def test_stale__served_instead_of_an_error(stale: Case, fault: dict[str, Any]) -
     state = stale.ensure(FOO)
     assert state.cache_status.startswith("fwd=stale; fwd-status=")
     assert state.cache_status.endswith("; detail=stale-if-error")
-    assert (state.age, state.fresh_until) == (365 * 86400 + INTERVAL, 0.0)
+    assert (state.age, state.fresh_until) == (365 * 86400 + 2 * INTERVAL, 0.0)
     assert stale.page() == before
 
 
@@ -316,6 +319,42 @@ def test_stale__bounded_by_the_timeout(root: Path, upstream: Upstream) -> None:
     assert pages.asked() == 1
 
 
+def test_stale__waited_for_once_only(root: Path, upstream: Upstream) -> None:
+    """While a question hangs, who comes later does not wait as long as the first one did."""
+    pages = Case(root, upstream, timeout=60)
+    pages.ensure(FOO)
+    pages.later()
+    gate = upstream.hang()
+    flight, _joined = pages._fly(FOO)
+    pages._findings.note_overdue(FOO, flight, UpstreamUnavailableError("x", "is slow"))
+    assert pages.how() == "fwd=stale; fwd-status=503; detail=stale-if-error"
+    gate.open()
+    flight.result(PATIENCE)
+    assert pages.how() == "hit"
+
+
+def test_miss__waited_for_another_process_in_vain(root: Path, upstream: Upstream) -> None:
+    """Who waited for one that asked in vain does not ask the same again, which takes as long."""
+    pages = Case(root, upstream, timeout=0.2)
+    with ThreadPoolExecutor(1) as pool:
+        with pages.store.lock(FOO):
+            waiting = pool.submit(pages.revalidate, FOO)
+            wait_until(lambda: list(threads()) != [])
+            began = time.monotonic()
+            wait_until(lambda: time.monotonic() > began + pages._upstream.timeout)
+        with pytest.raises(UpstreamUnavailableError, match="another process"):
+            waiting.result(PATIENCE)
+    assert pages.asked() == 0
+
+
+def test_passable__nobody_waits(stale: Case) -> None:
+    """Just past its lifetime a page is served at once, and is fresh again a moment later."""
+    stale.ensure(FOO)
+    stale.later(INTERVAL * 1.05)
+    assert stale.how() == "hit; detail=revalidating"
+    wait_until(lambda: stale.is_fresh(FOO))
+
+
 @pytest.mark.parametrize(
     ("fault", "error"),
     [
@@ -344,7 +383,7 @@ def test_miss__upstream_comes_back(pages: Case) -> None:
     """A moment after a failure upstream is asked again."""
     with pages.upstream.down(), pytest.raises(UpstreamUnavailableError):
         pages.ensure(FOO)
-    pages.later(2)
+    pages.later(3)
     assert "stored" in pages.how()
 
 
@@ -378,6 +417,19 @@ def test_missing__removed_upstream(stale: Case) -> None:
     stale.upstream.remove("foo")
     assert stale.how() == "fwd=stale; fwd-status=404; detail=stale-if-error"
     assert NAME in stale.page()
+
+
+def test_missing__removed_for_good(stale: Case, caplog: pytest.LogCaptureFixture) -> None:
+    """After a day of denials a stored project counts as removed; its page stays."""
+    stale.upstream.remove("foo")
+    for hours in (0, 12, 12.1):
+        stale.later(hours * 3600)
+        assert "fwd-status=404" in stale.how()
+    record = stale.store.record(FOO)
+    assert record is not None
+    assert record.gone is not None
+    assert record.gone.times == 3
+    assert [("removed" in line.getMessage()) for line in caplog.records] == [False, False, True]
 
 
 def test_missing__after_another_process_stored_it(pages: Case, root: Path) -> None:
@@ -429,7 +481,7 @@ def test_heals__a_damaged_stale_record(stale: Case) -> None:
     """Without validators all is fetched, and the record is whole again."""
     record = next((stale.store.root / ".eggproxy" / "projects" / "foo").iterdir())
     os.truncate(record, 5)
-    os.utime(record, (stale.clock.now - INTERVAL,) * 2)
+    os.utime(record, (stale.clock.now - 2 * INTERVAL,) * 2)
     assert "fwd-status=200; stored" in stale.how()
     assert stale.store.record(FOO) is not None
 
@@ -505,7 +557,7 @@ def test_list__nobody_waits_for_it_when_stale(stale: Case) -> None:
     """A stale list is served at once, and revalidated meanwhile."""
     gate = stale.upstream.hang("list")
     state = stale.ensure(None)
-    assert (state.cache_status, state.age) == ("hit; detail=revalidating", INTERVAL)
+    assert (state.cache_status, state.age) == ("hit; detail=revalidating", 2 * INTERVAL)
     stale.upstream.add("bar", "bar-1.0.tar.gz", b"")
     flight, joined = stale._flights.join(None, lambda: "over")
     gate.open()

@@ -71,3 +71,29 @@ def test_update__nothing_stored(tmp_path: Path, upstream: Upstream) -> None:
     with serving(tmp_path, upstream.index_url) as server:
         result = update(server, upstream)
     assert (result.returncode, upstream.requests) == (0, [])
+
+
+def test_update__waits_for_the_end_of_an_outage(stored: Server, upstream: Upstream) -> None:
+    """A moment of trouble upstream costs no page its update."""
+    stored.age_pages(3600)
+    upstream.fail("page", status=503, times=1)
+    result = update(stored, upstream)
+    assert "3 of 3 pages asked about" in result.stdout
+    assert "2 unchanged, 1 failed" in result.stdout
+
+
+def test_update__upstream_is_down(stored: Server, upstream: Upstream) -> None:
+    """Where there is no hope it ends, and names each page."""
+    stored.age_pages(3600)
+    with upstream.down():
+        result = update(stored, upstream)
+    assert result.returncode == 1
+    assert "3 failed" in result.stdout
+    assert all(f"{name}: Upstream" in result.stderr for name in ("one", "two", "three"))
+
+
+def test_update__offline(stored: Server, upstream: Upstream) -> None:
+    """A proxy that is to ask nobody updates nothing, and names the setting."""
+    result = update(stored, upstream, "--offline", "1")
+    assert (result.returncode, result.stdout, upstream.requests) == (2, "", [])
+    assert result.stderr.startswith("eggproxy: The option --offline forbids asking the index:")

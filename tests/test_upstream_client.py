@@ -3,6 +3,7 @@
 import base64
 import gzip
 import hashlib
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +12,17 @@ from urllib.parse import quote
 import pytest
 
 from eggproxy.errors import EggProxyError, UpstreamNonsenseError, UpstreamUnavailableError
-from eggproxy.upstream import Fetched, Missing, NotModified, RangeRefused, Stream, Upstream, shown
-from eggproxy.upstream import wire as upstream_wire
+from eggproxy.upstream import (
+    Fetched,
+    Missing,
+    NotModified,
+    OfflineError,
+    OutageError,
+    RangeRefused,
+    Stream,
+    Upstream,
+    shown,
+)
 from tests.servers import wait_until
 from tests.upstream import Request
 from tests.upstream import Upstream as Index
@@ -174,18 +184,20 @@ def test_page__packed_in_another_way(upstream: Index) -> None:
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_page__too_large(upstream: Index, monkeypatch: pytest.MonkeyPatch, *, packed: bool) -> None:
+def test_page__too_large(upstream: Index, *, packed: bool) -> None:
     """A page is never larger than the limit, unpacked."""
-    monkeypatch.setattr(upstream_wire, "MAX_PAGE_SIZE", 1 << 20)
+    asking = Upstream(upstream.index_url, 5, max_page_size=1 << 20)
     for size, fits in ((1 << 20, True), ((1 << 20) + 1, False)):
         body = gzip.compress(bytes(size)) if packed else bytes(size)
         headers = {"Content-Encoding": "gzip"} if packed else {}
         upstream.page_override["foo"] = (200, headers, body)
         if fits:
-            assert len(page(upstream).body) == size
+            fetched = asking.page("foo/")
+            assert isinstance(fetched, Fetched)
+            assert len(fetched.body) == size
         else:
             with pytest.raises(UpstreamNonsenseError, match="more than 1 MB"):
-                client(upstream).page("foo/")
+                asking.page("foo/")
 
 
 @pytest.mark.usefixtures("url")
@@ -243,7 +255,8 @@ def test_status__redirect_to_nowhere(upstream: Index) -> None:
 
 def test_fault__refused(upstream: Index, url: str) -> None:
     """An upstream that is down is said to be so; once it is back, so is the next answer."""
-    asking = client(upstream)
+    times = itertools.count(step=5)
+    asking = Upstream(upstream.index_url, 5, clock=lambda: float(next(times)))
     assert isinstance(asking.page("foo/"), Fetched)
     with upstream.down():
         with pytest.raises(UpstreamUnavailableError, match="cannot be reached"):
@@ -268,6 +281,62 @@ def test_fault__silent_in_the_middle(upstream: Index, url: str) -> None:
     with pytest.raises(UpstreamUnavailableError, match="in time"):
         client(upstream, timeout=0.1).page("foo/")
     assert broken_off(client(upstream, timeout=0.1), url, "in time") == BODY[:20]
+
+
+@pytest.mark.usefixtures("url")
+def test_fault__drips(upstream: Index) -> None:
+    """A page that comes byte by byte is given up, though none of them is late."""
+    upstream.fail("page", rate=50)
+    with pytest.raises(UpstreamUnavailableError, match="too slowly"):
+        client(upstream, timeout=0.2).page("foo/")
+
+
+def test_fault__file_drips(upstream: Index, url: str) -> None:
+    """So is a file; the host may well send the rest at its usual speed."""
+    upstream.fail("file", rate=50, times=1)
+    asking = client(upstream, timeout=0.2)
+    came = broken_off(asking, url, "too slowly")
+    assert read(asking, url, start=len(came))[1] == BODY[len(came) :]
+
+
+def test_fault__hung_up_between_questions(upstream: Index, url: str) -> None:
+    """A connection that upstream has closed in the meantime is made anew, and no fault."""
+    asking = client(upstream)
+    asking.page("foo/")
+    upstream.refuse()
+    upstream.listen()
+    assert read(asking, url)[1] == BODY
+
+
+def test_fault__file_stops_in_the_middle(upstream: Index, url: str) -> None:
+    """A file that stops coming says nothing of its host, which is asked for the rest."""
+    gate = upstream.gate("file", after=20)
+    asking = client(upstream, timeout=0.2)
+    assert broken_off(asking, url, "in time") == BODY[:20]
+    gate.open()
+    assert read(asking, url, start=20)[1] == BODY[20:]
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [("77", 77), ("", 0), ("soon", 0), ("-5", 0), ("Fri, 01 Jan 2100 00:00:00 GMT", 1e9)],
+)
+def test_status__asks_to_be_left_alone(upstream: Index, said: str, seconds: float) -> None:
+    """What upstream wishes in Retry-After is read, as seconds or as a date."""
+    upstream.fail(status=429, headers={"Retry-After": said})
+    with pytest.raises(OutageError) as caught:
+        client(upstream).page("foo/")
+    asked_for = caught.value.asked_for
+    assert asked_for > seconds if seconds > 1e6 else asked_for == seconds
+
+
+def test_offline__asks_nobody(upstream: Index, url: str) -> None:
+    """An upstream that is not to be asked is not."""
+    asking = Upstream(upstream.index_url, 5, offline=True)
+    for ask in (lambda: asking.page("foo/"), lambda: read(asking, url)):
+        with pytest.raises(OfflineError):
+            ask()
+    assert (asking.available(), upstream.requests) == (False, [])
 
 
 def test_fault__no_such_host() -> None:

@@ -62,6 +62,7 @@ class EggProxyProtocol(HttpToolsProtocol):
         """Find the application behind the server."""
         super().connection_made(transport)
         application = _application(self.app)
+        self._front = application.front
         self._hot: HotAnswers = application.front.hot
         self._log: AccessLog | None = application.log
         self._server_headers = _ServerHeaders(self.server_state)
@@ -150,7 +151,7 @@ class EggProxyProtocol(HttpToolsProtocol):
                     return False
         preference = _preference(accept, accept_encoding)
         prepared = preference and self._hot.get((self.url, None, preference))
-        if prepared is None or prepared.body is None:
+        if prepared is None or prepared.body is None or not self._front.may_answer(prepared):
             return False
         has_it = known is not None and not_modified(known.decode("latin-1"), prepared.etag)
         status = 304 if has_it else 200

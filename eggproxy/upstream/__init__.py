@@ -8,6 +8,18 @@ from eggproxy.upstream.answers import (
     Stream,
     shown,
 )
+from eggproxy.upstream.faults import NotAskedError, OfflineError, OutageError
 from eggproxy.upstream.index import Upstream
 
-__all__ = ["Fetched", "Missing", "NotModified", "RangeRefused", "Stream", "Upstream", "shown"]
+__all__ = [
+    "Fetched",
+    "Missing",
+    "NotAskedError",
+    "NotModified",
+    "OfflineError",
+    "OutageError",
+    "RangeRefused",
+    "Stream",
+    "Upstream",
+    "shown",
+]

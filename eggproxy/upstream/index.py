@@ -2,20 +2,28 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
-from eggproxy.errors import UpstreamNonsenseError, UpstreamUnavailableError
+from eggproxy.errors import (
+    EggProxyError,
+    UpstreamError,
+    UpstreamNonsenseError,
+    UpstreamUnavailableError,
+)
 from eggproxy.upstream.answers import (
     Fetched,
-    Missing,
     NotModified,
     RangeRefused,
     Stream,
     shown,
 )
+from eggproxy.upstream.circuit import Circuit, Circuits
+from eggproxy.upstream.faults import OfflineError, OutageError
+from eggproxy.upstream.headers import complete_length, demand, strong_validator, total_length
 
 if TYPE_CHECKING:
     import requests
@@ -27,21 +35,31 @@ ACCEPT_PAGE = (
     "application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 )
 MAX_HOPS = 10
+MAX_PAGE_SIZE = 256 << 20
+"""Largest page that is taken, in bytes after unpacking; the largest real one has 40 MB."""
 
-_MISSING = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 _REDIRECTS = {301, 302, 303, 307, 308}
-# Those that pass; others would come again however often they are tried.
-_PASSING = {408, 425, 429}
 
 
 class Upstream:
-    """One index.
+    """One index, and the hosts of its files; a host that is down is left alone for a while.
 
     `index` is its URL with a slash at the end, with or without credentials; `timeout` the seconds
-    to wait for it to connect or to send the next bytes.
+    to wait for it to connect or to send the next bytes; `max_page_size` is in bytes. With `offline`
+    nothing is ever asked. `clock` gives seconds and never goes back.
+
+    What came of a page is for whoever reads it to say, with `trust` or `doubt`.
     """
 
-    def __init__(self, index: str, timeout: float) -> None:
+    def __init__(
+        self,
+        index: str,
+        timeout: float,
+        *,
+        offline: bool = False,
+        max_page_size: int = MAX_PAGE_SIZE,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         parts = urlsplit(index)
         host = parts.netloc.rpartition("@")[2]
         self.index = urlunsplit((parts.scheme, host, parts.path, "", ""))
@@ -50,12 +68,39 @@ class Upstream:
         if parts.username is not None:
             # As bytes: what is given as text, requests sends as Latin-1 (RFC 7617 wants UTF-8).
             self._auth = (unquote(parts.username).encode(), unquote(parts.password or "").encode())
+        self.offline = offline
+        self._max_page_size = max_page_size
+        # To connect, and then to answer.
+        self._circuits = Circuits(2 * timeout + 1, clock)
+        self._circuit = self._circuit_to(self.index)
         self._lock = threading.Lock()
         self._made: Wire | None = None
 
     def available(self) -> bool:
-        """Say whether it can be asked now."""
-        return True
+        """Say whether the index can be asked, as far as is known; costs next to nothing."""
+        return not self.offline and not self._circuit.is_down()
+
+    def is_doubtful(self) -> bool:
+        """Say whether the index was down when it was last asked, too long ago to go by that."""
+        return not self.offline and self._circuit.is_doubtful()
+
+    def refusal(self) -> EggProxyError | None:
+        """Make the error for who would ask the index now; None where that may be.
+
+        While it is not `available`, it may be asked all the same now and then, by one request.
+        """
+        return OfflineError() if self.offline else self._circuit.refusal(self.index)
+
+    def trust(self) -> None:
+        """Note that the index has answered, with sense."""
+        self._circuit.succeeded()
+
+    def doubt(self, page: str | None, why: str) -> None:
+        """Note that the index has answered with what makes no sense; three in a row are an outage.
+
+        None stands for a page of which nobody knows whether it ever made sense.
+        """
+        self._circuit.doubted(page, why)
 
     def warm_up(self) -> None:
         """Load what it takes to ask, which takes longer than a server's start may."""
@@ -66,17 +111,19 @@ class Upstream:
     ) -> Fetched | NotModified:
         """Fetch a page below the index, if it has changed since the given validators.
 
-        Raises Missing, UpstreamUnavailableError, UpstreamNonsenseError.
+        Raises Missing, OfflineError, UpstreamUnavailableError, UpstreamNonsenseError.
         """
+        self._demand_online()
         headers = {"Accept": ACCEPT_PAGE, "Accept-Encoding": "gzip"}
         if etag:
             headers["If-None-Match"] = etag
         elif last_modified:
             headers["If-Modified-Since"] = last_modified
-        with self._asked(urljoin(self.index, path), headers) as response:
+        url = urljoin(self.index, path)
+        with self._circuit.asking(url), self._asked(url, headers) as response:
             if response.status_code == HTTPStatus.NOT_MODIFIED and (etag or last_modified):
                 return NotModified()
-            _demand(response, HTTPStatus.OK)
+            demand(response, HTTPStatus.OK)
             body = self._wire().whole(response)
             return Fetched(
                 body=body,
@@ -93,32 +140,31 @@ class Upstream:
         `start` asks for the bytes from there on, if the file is still the one of `validator`;
         the answer may begin at 0 all the same.
 
-        Raises Missing, RangeRefused, UpstreamUnavailableError, UpstreamNonsenseError; the blocks
-        raise the latter two.
+        Raises Missing, RangeRefused, OfflineError, UpstreamUnavailableError, UpstreamNonsenseError;
+        the blocks raise the latter two.
         """
+        self._demand_online()
         # Packing would change the bytes that the digest is of.
         headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
         if start:
             headers["Range"] = f"bytes={start}-"
             if validator:
                 headers["If-Range"] = validator
-        with self._asked(url, headers) as response:
+        circuit = self._circuit_to(url)
+        with _judging(circuit, url), self._asked(url, headers) as response:
             if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and start:
                 raise RangeRefused
             partial = response.status_code == HTTPStatus.PARTIAL_CONTENT and start > 0
             if not partial:
-                _demand(response, HTTPStatus.OK)
+                demand(response, HTTPStatus.OK)
             if response.headers.get("Content-Encoding", "identity") != "identity":
                 raise UpstreamNonsenseError(shown(url), "packed a file although asked not to")
-            length = response.headers.get("Content-Length", "")
-            total = int(length) if length.isascii() and length.isdigit() else None
-            if partial:
-                total = _complete_length(response, start)
+            total = complete_length(response, start) if partial else total_length(response.headers)
             yield Stream(
                 start=start if partial else 0,
                 total=total,
-                validator=_strong_validator(response.headers),
-                blocks=self._wire().blocks(response),
+                validator=strong_validator(response.headers),
+                blocks=_flowing(self._wire().blocks(response), circuit),
             )
 
     @contextlib.contextmanager
@@ -133,27 +179,51 @@ class Upstream:
                 url = _redirected(url, response.headers["Location"])
         raise UpstreamNonsenseError(shown(url), f"redirects more than {MAX_HOPS} times")
 
+    def _demand_online(self) -> None:
+        if self.offline:
+            raise OfflineError
+
+    def _circuit_to(self, url: str) -> Circuit:
+        origin = _origin(url)
+        return self._circuits.to(origin[1], origin)
+
     def _wire(self) -> "Wire":
         # Imported with the first question: requests takes a third of a server's start.
         from eggproxy.upstream.wire import Wire  # noqa: PLC0415
 
         with self._lock:
             if self._made is None:
-                self._made = Wire(self.timeout)
+                self._made = Wire(self.timeout, self._max_page_size)
             return self._made
 
 
-def _demand(response: "requests.Response", status: HTTPStatus) -> None:
-    """Raise unless the answer has that status."""
-    code = response.status_code
-    if code == status:
-        return
-    if code in _MISSING:
-        raise Missing
-    why = f"answers {code} {response.reason or ''}".rstrip()
-    if code >= HTTPStatus.INTERNAL_SERVER_ERROR or code in _PASSING:
-        raise UpstreamUnavailableError(shown(response.url), why)
-    raise UpstreamNonsenseError(shown(response.url), why)
+@contextlib.contextmanager
+def _judging(circuit: Circuit, url: str) -> Iterator[None]:
+    """Ask for a file in this block; whatever comes of it is noted for its host."""
+    with circuit.asking(url):
+        try:
+            yield
+        except OutageError:
+            raise
+        except UpstreamError as error:
+            circuit.doubted(url, error.why)
+            raise
+        circuit.succeeded()
+
+
+def _flowing(blocks: Iterator[bytes], circuit: Circuit) -> Iterator[bytes]:
+    """Hand blocks on: from the first one on, what goes wrong is a matter of this file alone."""
+    begun = False
+    try:
+        for block in blocks:
+            if not begun:
+                circuit.succeeded()
+            begun = True
+            yield block
+    except OutageError as error:
+        if not begun:
+            raise
+        raise UpstreamUnavailableError(error.where, error.why) from error
 
 
 def _redirected(url: str, location: str) -> str:
@@ -174,19 +244,3 @@ def _origin(url: str) -> tuple[str, str, int | None]:
         raise UpstreamNonsenseError(shown(url), "is not an http or https address")
     default = {"http": 80, "https": 443}.get(parts.scheme)
     return parts.scheme, parts.hostname or "", port or default
-
-
-def _complete_length(response: "requests.Response", start: int) -> int | None:
-    """Read `bytes START-END/TOTAL` of a 206 (RFC 9110, 14.4)."""
-    unit, _, where = response.headers.get("Content-Range", "").partition(" ")
-    span, _, total = where.partition("/")
-    if unit != "bytes" or not span.startswith(f"{start}-"):
-        raise UpstreamNonsenseError(shown(response.url), "sent another range than asked for")
-    return int(total) if total.isascii() and total.isdigit() else None
-
-
-def _strong_validator(headers: Mapping[str, str]) -> str | None:
-    etag = headers.get("ETag")
-    if etag and not etag.startswith("W/"):
-        return etag
-    return headers.get("Last-Modified")

@@ -17,19 +17,27 @@ from requests.auth import HTTPBasicAuth
 from eggproxy import __version__
 from eggproxy.errors import UpstreamNonsenseError, UpstreamUnavailableError
 from eggproxy.upstream.answers import shown
+from eggproxy.upstream.faults import OutageError
 
-MAX_PAGE_SIZE = 256 << 20
-"""Largest page that is taken, in bytes after unpacking; the largest real one has 40 MB."""
+SLOWEST = 1024
+"""Bytes a second that must come at least: what drips in never meets the timeout between two."""
+
+FILE_PATIENCE = 3
+"""Over how many times the timeout a file must have come with that speed; a page over one."""
 
 _POOL = 64
 _BLOCK = 256 * 1024
 
 
 class Wire:
-    """A pool of connections; `timeout` in seconds is for each wait."""
+    """A pool of connections.
 
-    def __init__(self, timeout: float) -> None:
+    `timeout` in seconds is for each wait; `max_page_size` in bytes is that of an unpacked page.
+    """
+
+    def __init__(self, timeout: float, max_page_size: int) -> None:
         self._timeout = timeout
+        self._max_page_size = max_page_size
         self._lock = threading.Lock()
         self._session: requests.Session | None = None
         self._pid = 0
@@ -42,34 +50,32 @@ class Wire:
         Raises UpstreamUnavailableError, UpstreamNonsenseError.
         """
         with _faults(url):
-            return self._connected().get(
-                url,
-                headers=dict(headers),
-                auth=HTTPBasicAuth(*auth) if auth else None,
-                timeout=(self._timeout, self._timeout),
-                allow_redirects=False,
-                stream=True,
-            )
+            try:
+                return self._get(url, headers, auth)
+            except requests.ConnectionError as error:
+                if not _hung_up(error):
+                    raise
+                # As a server may that has kept a connection for long enough (RFC 9110, 9.2.2).
+                return self._get(url, headers, auth)
 
     def whole(self, response: requests.Response) -> bytes:
         """Read a page to its end, within limits of size and time.
 
         Raises UpstreamUnavailableError, UpstreamNonsenseError.
         """
-        # A page that drips in byte by byte never meets the timeout between two of them.
         deadline = time.monotonic() + 60 + 10 * self._timeout
         # Its value is handed over without a copy: the project list has 40 MB.
         body = io.BytesIO()
         unpacker = _unpacker(response)
-        for block in self.blocks(response):
+        for block in self._blocks(response, self._timeout):
             with _faults(response.url):
                 for piece in unpacker.pieces(block):
                     body.write(piece)
-                    if body.tell() > MAX_PAGE_SIZE:
-                        why = f"sent a page of more than {MAX_PAGE_SIZE >> 20} MB"
+                    if body.tell() > self._max_page_size:
+                        why = f"sent a page of more than {self._max_page_size / (1 << 20):.3g} MB"
                         raise UpstreamNonsenseError(shown(response.url), why)
             if time.monotonic() > deadline:
-                raise UpstreamUnavailableError(shown(response.url), "sends its page too slowly")
+                raise OutageError(shown(response.url), "sends too slowly")
         if not unpacker.is_whole():
             raise UpstreamUnavailableError(shown(response.url), "broke off its answer")
         return body.getvalue()
@@ -79,9 +85,35 @@ class Wire:
 
         Raises UpstreamUnavailableError.
         """
+        return self._blocks(response, FILE_PATIENCE * self._timeout)
+
+    def _blocks(self, response: requests.Response, patience: float) -> Iterator[bytes]:
+        """Read blocks; over so many seconds of waiting there must come enough of them."""
+        came, waited = 0, 0.0
         with _faults(response.url):
+            began = time.monotonic()
             while block := response.raw.read1(_BLOCK, decode_content=False):
+                waited += time.monotonic() - began
+                came += len(block)
+                if waited > patience:
+                    if came < waited * SLOWEST:
+                        raise OutageError(shown(response.url), "sends too slowly")
+                    came, waited = 0, 0.0
                 yield block
+                # Not counting for how long whoever reads us has kept us waiting.
+                began = time.monotonic()
+
+    def _get(
+        self, url: str, headers: Mapping[str, str], auth: tuple[bytes, bytes] | None
+    ) -> requests.Response:
+        return self._connected().get(
+            url,
+            headers=dict(headers),
+            auth=HTTPBasicAuth(*auth) if auth else None,
+            timeout=(self._timeout, self._timeout),
+            allow_redirects=False,
+            stream=True,
+        )
 
     def _connected(self) -> requests.Session:
         """Make the session where it is first used: connections do not survive a fork."""
@@ -157,12 +189,19 @@ def _faults(url: str) -> Iterator[None]:
         # requests looks at a Location that it is told not to follow.
         raise UpstreamNonsenseError(shown(url), "answers with a broken address") from error
     except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
-        raise UpstreamUnavailableError(shown(url), "does not answer in time") from error
+        raise OutageError(shown(url), "does not answer in time") from error
     except requests.exceptions.SSLError as error:
-        raise UpstreamUnavailableError(shown(url), "fails the TLS check") from error
+        raise OutageError(shown(url), "fails the TLS check") from error
     except (requests.ConnectionError, urllib3.exceptions.NewConnectionError) as error:
-        raise UpstreamUnavailableError(shown(url), "cannot be reached") from error
+        raise OutageError(shown(url), "cannot be reached") from error
     except igzip_lib.IsalError as error:  # type: ignore[misc]  # the stub has it as a value
         raise UpstreamNonsenseError(shown(url), "sent a page that cannot be unpacked") from error
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
         raise UpstreamUnavailableError(shown(url), "broke off its answer") from error
+
+
+def _hung_up(error: requests.ConnectionError) -> bool:
+    """Say whether a connection ended before a word of the answer."""
+    reason = error.args[0] if error.args else None
+    cause = reason.args[-1] if isinstance(reason, urllib3.exceptions.ProtocolError) else None
+    return isinstance(cause, ConnectionError)
