@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from bench import files, installs, life, pages
+from bench import apache, files, installs, life, pages
 from bench.lab import Lab
 from bench.report import Row, show
 from bench.servers import SERVERS
@@ -22,6 +22,7 @@ ROWS: dict[str, Callable[[Lab], Iterator[Row]]] = {
     "start": life.start,
     "install": installs.warm,
     "cold-install": installs.cold,
+    "apache": apache.stored,
     # Last: it shows what all before it needed.
     "memory": life.memory,
 }

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPMessage
+from typing import Protocol
 from urllib.parse import urlsplit
 
-from bench.lab import Lab, Site
+from bench.lab import Lab
 
 JSON = {"Accept": "application/vnd.pypi.simple.v1+json"}
 HTML = {"Accept": "text/html"}
@@ -26,6 +27,25 @@ end
 """
 
 
+class Worker(Protocol):
+    """Whose CPU time can be told."""
+
+    def cpu(self) -> float:
+        """Give the CPU time used so far, in seconds."""
+
+
+class Loaded(Protocol):
+    """A server that can be loaded."""
+
+    @property
+    def url(self) -> str:
+        """The URL of its projects, ending in a slash."""
+
+    @property
+    def program(self) -> Worker:
+        """The server itself."""
+
+
 @dataclass(frozen=True)
 class Load:
     """What a server did under load: requests and bytes a second, its CPU seconds for each."""
@@ -36,7 +56,7 @@ class Load:
     cpu_per_byte: float
 
 
-def load(lab: Lab, site: Site, path: str, headers: Mapping[str, str], connections: int) -> Load:
+def load(lab: Lab, site: Loaded, path: str, headers: Mapping[str, str], connections: int) -> Load:
     """Load a server with wrk, one thread and kept-alive connections."""
     script = lab.work / "report.lua"
     script.write_text(REPORT)

@@ -55,21 +55,11 @@ class Program:
 
     def family(self) -> list[int]:
         """List the process and its descendants, by id."""
-        parents = {}
-        for name in (path.name for path in Path("/proc").iterdir() if path.name.isdigit()):
-            try:
-                fields = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue  # It has just ended.
-            parents[int(name)] = int(fields[1])
-        family = [self._process.pid]
-        for pid in family:
-            family += [child for child, parent in parents.items() if parent == pid]
-        return family
+        return family(self._process.pid)
 
     def cpu(self) -> float:
         """Give the CPU time used so far by all its processes, in seconds."""
-        return sum(_cpu(pid) for pid in self.family())
+        return family_cpu(self._process.pid)
 
     def settled_cpu(self) -> float:
         """Give the CPU time once the program has nothing more to do: it may work on after."""
@@ -95,6 +85,26 @@ class Program:
 
 QUIET = 0.0005
 """Seconds of CPU in 20 ms that a program may use and still count as idle."""
+
+
+def family(pid: int) -> list[int]:
+    """List a process and its descendants, by id."""
+    parents = {}
+    for name in (path.name for path in Path("/proc").iterdir() if path.name.isdigit()):
+        try:
+            fields = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # It has just ended.
+        parents[int(name)] = int(fields[1])
+    found = [pid]
+    for each in found:
+        found += [child for child, parent in parents.items() if parent == each]
+    return found
+
+
+def family_cpu(pid: int) -> float:
+    """Give the CPU time used so far by a process and its descendants, in seconds."""
+    return sum(_cpu(each) for each in family(pid))
 
 
 def listens(port: int) -> bool:

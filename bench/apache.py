@@ -1,0 +1,128 @@
+"""Rows for Apache: the CPU of a whole httpd for what is stored, beside Apache with no Python."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from bench.client import JSON, get, load
+from bench.content import file_entry, synthetic_files, write_noise, write_pages
+from bench.lab import Lab, median
+from bench.pages import FILES, SMALL
+from bench.programs import Program, family_cpu, free_port
+from bench.report import Row
+from tests import httpd
+from tests.apache_sites import apache_site, write_configuration
+from tests.frontends import FRONT_ENDS, Job
+from tests.servers import settings_of
+
+CONNECTIONS = 8
+
+# The very same files, with the types and headers that a mirror would give them.
+PLAIN = """
+Alias /pypi "{eggs}"
+<Directory "{eggs}">
+    Require all granted
+    AddType application/vnd.pypi.simple.v1+json .json
+</Directory>
+"""
+
+
+@dataclass(frozen=True)
+class _Family:
+    """A process and all that it has started."""
+
+    pid: int
+
+    def cpu(self) -> float:
+        return family_cpu(self.pid)
+
+
+@dataclass(frozen=True)
+class _Site:
+    """A running server, and what is asked of it for the same page."""
+
+    name: str
+    program: _Family | Program
+    url: str
+    page: str = "small/"
+
+
+def stored(lab: Lab) -> Iterator[Row]:
+    """Measure CPU a request for a stored page and a stored file of 10 KB."""
+    with ExitStack() as stack:
+        home = stack.enter_context(httpd.public_directory())
+        eggs = home / "eggs"
+        eggs.mkdir()
+        httpd.give_away(eggs)
+        name = _write_index(root := lab.folder("upstream"))
+        index = stack.enter_context(lab.upstream(root)).url
+        # All are of one kind, prefork, and serve the same directory.
+        python = _mod_python(stack, home, eggs, index)
+        for path in ("small/", f"small/{name}"):
+            get(python.url + path, JSON)
+        plain = _plain(stack, eggs)
+        sites = [python, *_mod_wsgi(stack, lab, eggs, index)]
+        for site in sites:
+            limit = 1.35 if site is python else None
+            yield _compare(lab, f"stored page, {site.name}", site, plain, target=limit)
+        wheel, same = (replace(site, page=f"small/{name}") for site in (python, plain))
+        yield _compare(lab, "stored file of 10 KB, mod_python", wheel, same, target=1.1)
+
+
+def _write_index(root: Path) -> str:
+    """Write a project with a page of about 10 KB and a file of 10 KB; give the file's name."""
+    files = synthetic_files("small", SMALL, FILES)
+    path = root / "files" / str(files[0]["filename"])
+    path.parent.mkdir(parents=True)
+    write_noise(path, 10_000)
+    files[0] = file_entry(path, f"../../files/{path.name}")
+    write_pages(root / "simple" / "small", "small", files, [])
+    return path.name
+
+
+def _mod_python(stack: ExitStack, home: Path, eggs: Path, index: str) -> _Site:
+    """Run the configuration that `eggproxy apache-config` prints."""
+    config = write_configuration(home / "eggproxy.conf", eggs, index, update_interval=24)
+    root = stack.enter_context(httpd.public_directory())
+    server = stack.enter_context(apache_site("mod_python", root, config, mpm="prefork"))
+    return _Site("mod_python", _Family(server.process.pid), f"{server.url}/pypi/")
+
+
+def _plain(stack: ExitStack, eggs: Path) -> _Site:
+    server = stack.enter_context(
+        httpd.httpd(PLAIN.format(eggs=eggs), ["headers"], mpm="prefork", processes=CONNECTIONS)
+    )
+    url = f"{server.url}/pypi/"
+    return _Site("plain", _Family(server.process.pid), url, page="small/index.json")
+
+
+def _mod_wsgi(stack: ExitStack, lab: Lab, eggs: Path, index: str) -> Iterator[_Site]:
+    for name in ("mod_wsgi-daemon", "mod_wsgi-embedded"):
+        home = stack.enter_context(httpd.public_directory())
+        settings = settings_of(index, eggs, update_interval=24)
+        job = Job(port := free_port(), workers=1, home=home, eggs=eggs, settings=settings)
+        launch = FRONT_ENDS[name].launch(job)
+        program = Program(
+            ["setsid", "--wait", *launch.command], lab.work / f"{name}.log", launch.environment
+        )
+        stack.enter_context(program).wait_until_listening(port)
+        yield _Site(name, program, f"http://127.0.0.1:{port}/pypi/")
+
+
+def _compare(lab: Lab, what: str, site: _Site, plain: _Site, *, target: float | None = None) -> Row:
+    pair = (site, plain)
+    bodies = {get(each.url + each.page, JSON).body for each in pair}
+    assert len(bodies) == 1, f"{what}: not the same bytes"
+    measures = [partial(load, lab, each, each.page, JSON, CONNECTIONS) for each in pair]
+    ours, theirs = lab.by_turns(*measures)
+    costs = [median([each.cpu_per_request * 1e6 for each in loads]) for loads in (ours, theirs)]
+    rates = [median([each.rate for each in loads]) for loads in (ours, theirs)]
+    return Row(
+        f"Apache, {what}",
+        f"{rates[0]:,.0f}/s, {costs[0]:.0f} us CPU",
+        f"{rates[1]:,.0f}/s, {costs[1]:.0f} us CPU",
+        value=costs[0] / costs[1],
+        target=target,
+    )
