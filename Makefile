@@ -8,14 +8,14 @@ EGGS ?= var/eggs
 # Further options of `eggproxy serve`: make serve OPTIONS='--port 9000'
 OPTIONS ?=
 # Debian packages with programs that the tests, or the benchmark, run.
-TEST_PACKAGES ?=
+TEST_PACKAGES ?= apache2 libapache2-mod-python libapache2-mod-wsgi-py3 nginx-light
 BENCH_PACKAGES ?= nginx-light wrk
 
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
 DESCRIPTION = pyproject.toml setup.py
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check bench clean
+.PHONY: help serve test check faults bench clean
 
 help: ## say what there is (this)
 	@echo 'eggproxy, a caching proxy for Python package indexes'
@@ -33,6 +33,9 @@ check: $(VENV)/.installed-test ## format, lint, types, tests, doctests
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/pytest
+
+faults: $(VENV)/.installed-test ## let upstream, disk and processes fail in all ways; write docs/reliability.rst
+	@$(VENV)/bin/python -m tests.faults --full
 
 bench: $(VENV)/.installed-test ## measure the speed, beside nginx, as a table
 	@PACKAGES='$(BENCH_PACKAGES)' sh -euc "$$INSTALL_PACKAGES"
@@ -61,8 +64,20 @@ define SHELL_FUNCTIONS
 may_install() { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
 install() {
     echo "Installing the system packages $$*."
+    # Servers that come with them are for the tests to start, on ports of their own.
+    policy=/usr/sbin/policy-rc.d
+    if [ -e "$$policy" ]; then policy=; else
+        printf '#!/bin/sh\nexit 101\n' >"$$policy" && chmod 755 "$$policy"
+    fi
     apt-get -qq update
-    DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$$@" >/dev/null
+    DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$$@" >/dev/null ||
+        { rm -f $$policy; return 1; }
+    rm -f $$policy
+    # Both in one Apache, which apt-get brings about, and it does not start any more.
+    for package in "$$@"; do case $$package in
+        libapache2-mod-python) a2dismod -q -f python >/dev/null ;;
+        libapache2-mod-wsgi-py3) a2dismod -q -f wsgi >/dev/null ;;
+    esac; done
 }
 endef
 

@@ -5,7 +5,6 @@ the eggs directory, at the head of `sys.path`, and whoever then tries `import si
 the folder of that project for an (empty) package. So it is hidden first, then the rest is loaded.
 """
 
-import importlib
 import sys
 import threading
 from collections.abc import Callable
@@ -33,7 +32,7 @@ def hide(directory: str | None) -> None:
     """Let imports pass over a directory that mod_python has put into `sys.path`."""
     if directory and directory not in _hidden:
         _hidden.add(directory)
-        sys.path_importer_cache[directory] = _Nothing()  # type: ignore[assignment]
+        sys.path_importer_cache[directory] = _Nothing()
 
 
 class _Nothing:
@@ -67,7 +66,9 @@ class _Lazy:
 
 
 def _import_handler() -> "Callable[[ApacheRequest], int]":
-    return importlib.import_module("eggproxy.apache_fronts").Fronts().handle
+    from eggproxy.apache_fronts import Fronts  # noqa: PLC0415  see above
+
+    return Fronts().handle
 
 
 _hidden: set[str] = set()

@@ -1,19 +1,28 @@
-"""The commands: `eggproxy serve`, `eggproxy update`, and the old names of both."""
+"""The commands: `eggproxy serve`, `update`, `apache-config`, and old names of the first two."""
 
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
-from eggproxy import __version__, config
+from eggproxy import __version__, config, configfile
 from eggproxy.config import KEYS, Configuration
 from eggproxy.errors import ConfigurationError
 from eggproxy.upstream import shown
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+_config_file = click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    help="Configuration file; else $EGGPROXY_CONFIG, ~/eggproxy.conf, etc/eggproxy.conf beside "
+    "this command's bin, /etc/eggproxy.conf.",
+)
 
 
 def _settings(command: Callable[..., None]) -> Callable[..., None]:
@@ -24,20 +33,17 @@ def _settings(command: Callable[..., None]) -> Callable[..., None]:
             f"--{key.name.replace('_', '-')}", metavar="VALUE", help=f"{key.help}{default}"
         )
         command = option(command)
-    return click.option(
-        "--config",
-        "config_file",
-        type=click.Path(path_type=Path),
-        help="Configuration file; else $EGGPROXY_CONFIG, ~/eggproxy.conf, etc/eggproxy.conf beside "
-        "this command's bin, /etc/eggproxy.conf.",
-    )(command)
+    return _config_file(command)
 
 
 def _configuration(config_file: Path | None, options: dict[str, Any]) -> Configuration:
     """Load the configuration; one that cannot be used ends the command with status 2."""
     given = {name: str(value) for name, value in options.items() if value is not None}
-    bindir = Path(sys.argv[0]).absolute().parent
-    return config.load(path=config_file, environ=os.environ, options=given, bindir=bindir)
+    return config.load(path=config_file, environ=os.environ, options=given, bindir=_bindir())
+
+
+def _bindir() -> Path:
+    return Path(sys.argv[0]).absolute().parent
 
 
 def _fail(error: ConfigurationError) -> None:
@@ -119,6 +125,54 @@ def update(config_file: Path | None, force: bool, **options: Any) -> None:  # no
         _fail(error)
         return
     sys.exit(1 if failed else 0)
+
+
+@main.command("apache-config", context_settings=_CONTEXT)
+@click.option(
+    "--module",
+    type=click.Choice(["mod_python", "mod_wsgi", "static"]),
+    required=True,
+    help="What Apache runs eggproxy by; static is Apache alone, over what is stored already.",
+)
+@click.option("--prefix", default="/pypi", show_default=True, help="Where the index stands.")
+@click.option(
+    "--server-name",
+    metavar="NAME[:PORT]",
+    help="Make a virtual host of this name; else the index is in all virtual hosts.",
+)
+@_config_file
+def apache_config(
+    config_file: Path | None,
+    module: Literal["mod_python", "mod_wsgi", "static"],
+    prefix: str,
+    server_name: str | None,
+) -> None:
+    """Print a configuration of Apache for this installation, ready for a2ensite.
+
+    What will keep it from working is said at its head and on standard error.
+    """
+    from eggproxy import apache_checks, apache_config  # noqa: PLC0415
+
+    environment = apache_config.Environment.running()
+    try:
+        configuration = _configuration(config_file, {})
+        file = configfile.find(config_file, os.environ, _bindir())
+        site = apache_config.Site(
+            module=module,
+            prefix=prefix,
+            server_name=server_name,
+            eggs_directory=configuration.eggs_directory,
+            config_file=file and file.absolute(),
+        )
+        apache = apache_checks.Apache.found(os.environ)
+        warnings = apache_checks.warnings(site, environment, configuration, apache)
+        text = apache_config.write(site, environment, warnings)
+    except ConfigurationError as error:
+        _fail(error)
+        return
+    for warning in warnings:
+        click.echo(f"eggproxy: {warning}", err=True)
+    click.echo(text, nl=False)
 
 
 def run() -> None:

@@ -47,9 +47,10 @@ class Findings:
 
     def recall(self, name: Name, *, stored: bool) -> EggProxyError | None:
         """Recall why there is no point in asking now; None if nobody knows a reason."""
-        error = self._unstored.get(name) or self._missing.get(name) or self._failed.get(name)
-        # Who has nothing stored has a reason to wait for what takes long.
-        return error or (self._overdue.get(name) if stored else None)
+        error = self._unstored.get(name) or self._failed.get(name)
+        # Who has nothing stored has a reason to wait for what takes long; of what is stored, a 404
+        # is more likely a mistake of upstream's.
+        return error or (self._overdue if stored else self._missing).get(name)
 
     def unstored(self, name: Name) -> UnstoredError | None:
         """Recall a page that the disk did not take."""
@@ -64,6 +65,7 @@ class Findings:
             case NoSuchProjectError():
                 if not self._always_refresh:
                     self._missing.put(name, error.again())
+                    self._failed.put(name, error.again())
             case _:
                 self._failed.put(name, error.again())
 

@@ -78,6 +78,10 @@ class Front:
         """Load what the first question to upstream takes, before anybody waits for an answer."""
         self._upstream.warm_up()
 
+    def finish(self) -> None:
+        """Do what has been put off to a quiet moment."""
+        self.pages.list_stored()
+
     def recall(self, request: Request) -> Prepared | None:
         """Recall what is stored and fresh; None if anything has to be decided."""
         if request.method not in {"GET", "HEAD"} or request.query or request.is_excessive:

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 
 from eggproxy import freshness
@@ -149,6 +150,17 @@ class Pages:
         with self.store.lock(project):
             self._refresher.withdraw_metadata(project, filename)
 
+    def settled(self, project: NormalizedName) -> tuple[ProjectDetail, Record] | None:
+        """Read what is stored of a project once nobody is about to change it.
+
+        A page comes before its record: a file may be listed already of which that knows nothing.
+        """
+        with suppress(StorageError), self.store.lock(project):
+            record = self.store.record(project)
+            if record is not None and record.detail is not None:
+                return record.detail, record
+        return None
+
     def note_stored(self, wanted: Wanted, sha256: str | None) -> None:
         """Note that a file has come; `sha256` is of one for which upstream names no digest."""
         if sha256 is not None:
@@ -161,11 +173,14 @@ class Pages:
             if len(self._noted) > 1:
                 return
         # Nobody waits for it, and files come in crowds: those who do wait go first.
-        launch(self._list_stored, Future(), name="stored")
+        launch(self._list_stored_later, Future(), name="stored")
 
-    def _list_stored(self) -> None:
-        """Bring the pages of files on disk up to date, where files have come."""
+    def _list_stored_later(self) -> None:
         time.sleep(STORED_DELAY)
+        self.list_stored()
+
+    def list_stored(self) -> None:
+        """Bring the pages of files on disk up to date, where files have come."""
         with self._noted_lock:
             noted, self._noted = self._noted, set()
         for project in noted:

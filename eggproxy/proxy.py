@@ -20,7 +20,7 @@ from eggproxy.answers import (
 from eggproxy.errors import NoSuchFileError, NothingStoredError, StorageError
 from eggproxy.health import Health
 from eggproxy.home import home_page
-from eggproxy.model import File
+from eggproxy.model import File, ProjectDetail
 from eggproxy.names import METADATA, SIGNATURE, NormalizedName
 from eggproxy.negotiation import Preference
 from eggproxy.pages import Pages
@@ -33,7 +33,7 @@ from eggproxy.paths import (
     RedirectTarget,
     Target,
 )
-from eggproxy.store import EggsDirectory
+from eggproxy.store import EggsDirectory, Record
 from eggproxy.transfers import Transfers, Wanted, strongest
 
 log = logging.getLogger("eggproxy")
@@ -124,9 +124,10 @@ class Proxy:
             return self._stored(target, "hit")
         if target.stored:
             raise NoSuchFileError(target.project, target.filename, "it is not stored here")
-        detail, record = self.pages.detail(target.project)
-        file = policy.offered(detail, target.filename)
-        if file is None or target.filename in {name + METADATA for name in record.withdrawn}:
+        file = _offered(self.pages.detail(target.project), target) or _offered(
+            self.pages.settled(target.project), target
+        )
+        if file is None:
             raise NoSuchFileError(target.project, target.filename)
         wanted = Wanted(
             project=target.project,
@@ -201,6 +202,16 @@ class Proxy:
         if record is None or record.detail is None:
             return None
         return policy.offered(record.detail, target.filename)
+
+
+def _offered(known: tuple[ProjectDetail, Record] | None, target: FileTarget) -> File | None:
+    """Find a file, unless it is metadata that upstream promised and does not have."""
+    if known is None:
+        return None
+    detail, record = known
+    if target.filename in {name + METADATA for name in record.withdrawn}:
+        return None
+    return policy.offered(detail, target.filename)
 
 
 def _etag(file: File) -> str | None:

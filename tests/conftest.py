@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.frontends import FRONT_ENDS
 from tests.servers import Server, serving
 from tests.upstream import Upstream
 
@@ -16,7 +17,7 @@ def upstream() -> Iterator[Upstream]:
         yield index
 
 
-@pytest.fixture(params=["serve", "gunicorn"])
+@pytest.fixture(params=FRONT_ENDS)
 def proxy(request: pytest.FixtureRequest, tmp_path: Path, upstream: Upstream) -> Iterator[Server]:
     """Give a proxy over that index, with each front end in turn."""
     with serving(tmp_path, upstream.index_url, front_end=request.param) as server:

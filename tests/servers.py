@@ -2,11 +2,8 @@
 
 import http.client
 import os
-import re
 import signal
-import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +11,11 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-BIN = Path(sys.executable).parent
+from tests.frontends import BIN, FRONT_ENDS, Job, clean_environment
+from tests.httpd import end, free_port
+
+__all__ = ["BIN", "Reply", "Server", "clean_environment", "free_port", "serving"]
+
 PATIENCE = 30.0
 JSON = "application/vnd.pypi.simple.v1+json"
 HTML_V1 = "application/vnd.pypi.simple.v1+html"
@@ -53,6 +54,10 @@ def ask(
 
 class Server:
     """A running eggproxy: `url` is that of the host, `index` that of its index."""
+
+    # Statuses with which the server around eggproxy refuses bad addresses by itself.
+    refusals: frozenset[int] = frozenset()
+    any_version = False
 
     def __init__(self, process: subprocess.Popen[bytes], port: int, eggs: Path, log: Path) -> None:
         self.process = process
@@ -109,34 +114,10 @@ def _named(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.replace("_", "-"): value for name, value in headers.items()}
 
 
-def clean_environment(**settings: str) -> dict[str, str]:
-    """Make an environment without this machine's own settings of pip, uv or eggproxy."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not re.match(r"PIP_|UV_|EGGPROXY_|PYTHON|VIRTUAL_ENV", name)
-    }
-    return {**kept, "PIP_CONFIG_FILE": os.devnull, "PYTHONUNBUFFERED": "1", **settings}
-
-
 def settings_of(index: str, eggs: Path, **settings: object) -> dict[str, str]:
     """Write settings as variables of the environment, which all front ends read."""
     all_settings = {"index": index, "eggs_directory": eggs, "timeout": 5, **settings}
     return {f"EGGPROXY_{name.upper()}": str(value) for name, value in all_settings.items()}
-
-
-def command(front_end: str, port: int, workers: int) -> list[str]:
-    """Give the command that runs a front end."""
-    if front_end == "serve":
-        return [str(BIN / "eggproxy"), "serve", "--port", str(port), "--workers", str(workers)]
-    if front_end == "gunicorn":
-        bind = ["--bind", f"127.0.0.1:{port}", "--threads", "32", "--workers", str(workers)]
-        # Workers beat by touching a file, and on a slow disk that must not end them.
-        return [str(BIN / "gunicorn"), *bind, "--worker-tmp-dir", "/dev/shm", _WSGI]  # noqa: S108
-    raise ValueError(front_end)
-
-
-_WSGI = "eggproxy.wsgi:application"
 
 
 @contextmanager
@@ -150,39 +131,34 @@ def serving(
     **settings: object,
 ) -> Iterator[Server]:
     """Run a server over an index until the end of the block."""
-    eggs = eggs or tmp_path / "eggs"
-    port = free_port()
-    log = tmp_path / f"{front_end}-{port}.log"
-    environment = clean_environment(HOME=str(tmp_path), **settings_of(index, eggs, **settings))
-    with (
-        log.open("wb") as output,
-        subprocess.Popen(
-            command(front_end, port, workers),
-            env=environment,
-            cwd=tmp_path,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        ) as process,
-    ):
-        server = Server(process, port, eggs, log)
-        try:
-            wait_for_port(server)
-            yield server
-        finally:
-            if process.poll() is None:
-                process.terminate()
-                try:
-                    process.wait(PATIENCE)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-
-
-def free_port() -> int:
-    """Find a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    chosen = FRONT_ENDS[front_end]
+    with chosen.home(tmp_path) as home:
+        port = free_port()
+        eggs = eggs or home / "eggs"
+        settings_ = settings_of(index, eggs, **settings)
+        launch = chosen.launch(Job(port, workers, home, eggs, {"HOME": str(home), **settings_}))
+        log = launch.log or home / f"{front_end}-{port}.log"
+        with (
+            log.open("ab") as output,
+            subprocess.Popen(
+                launch.command,
+                env=launch.environment,
+                cwd=home,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                # Some end by killing their whole process group.
+                start_new_session=True,
+            ) as process,
+        ):
+            server = Server(process, port, eggs, log)
+            server.refusals = chosen.refusals
+            server.any_version = chosen.any_version
+            try:
+                wait_for_port(server)
+                yield server
+            finally:
+                end(process)
 
 
 def wait_for_port(server: Server) -> None:

@@ -183,6 +183,8 @@ class Application:
                 self.front.warm_up()
                 _relieve_collector()
                 sys.setswitchinterval(SWITCH_INTERVAL)
+            elif message["type"] == "lifespan.shutdown":
+                await asyncio.to_thread(self.front.finish)
             await send({"type": f"{message['type']}.complete"})
             if message["type"] == "lifespan.shutdown":
                 return
