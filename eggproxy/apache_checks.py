@@ -92,8 +92,8 @@ def _modules(site: Site, environment: Environment, apache: Apache) -> Iterator[s
         yield f"Not enabled yet: {', '.join(missing)}. Next: sudo a2enmod {' '.join(missing)}"
     port = (site.server_name or "").partition(":")[2]
     if port and not apache.listens(port):
-        where = apache.settings / "ports.conf"
-        yield f"Apache does not listen on port {port}. Next: add this line to {where}: Listen {port}"
+        ports = apache.settings / "ports.conf"
+        yield f"Apache does not listen on {port}. Next: add this line to {ports}: Listen {port}"
 
 
 def _both(site: Site, enabled: set[str]) -> str:
