@@ -15,7 +15,12 @@ from paste.deploy import loadapp
 
 from eggproxy import config
 from eggproxy.wsgi import make_application
+from eggproxy.wsgi_request import request_of
+from tests.servers import wait_until
 from tests.upstream import Upstream
+
+# More than is held in memory.
+BIG = bytes(range(256)) * 12_000
 
 
 def call(
@@ -76,6 +81,82 @@ def test_wsgi__hidden_slash(application: WSGIApplication, upstream: Upstream) ->
     path = {"REQUEST_URI": "/pypi/foo%2Ffoo-1.0.tar.gz"}
     assert call(application, "/pypi/foo/foo-1.0.tar.gz", **path)[0].startswith("400")
     assert upstream.requests == []
+
+
+@pytest.mark.parametrize(
+    ("environ", "raw_path"),
+    [
+        ({"PATH_INFO": "/foo/", "REQUEST_URI": "/pypi/foo/?x=%2f"}, b"/foo/"),
+        ({"PATH_INFO": "/f\xc3\xb6/t+1", "REQUEST_URI": "/pypi/f%C3%B6/t%2B1"}, b"/f%C3%B6/t%2B1"),
+        ({"PATH_INFO": "/foo/", "RAW_URI": "/pypi//foo/"}, b"//foo/"),
+        ({"PATH_INFO": "/", "REQUEST_URI": "/pypi/foo/.."}, b"/foo/.."),
+        ({"PATH_INFO": "", "REQUEST_URI": "/pypi"}, b""),
+        ({"PATH_INFO": "/foo/", "REQUEST_URI": "/%70ypi/foo/"}, b"/foo/"),
+        ({"PATH_INFO": "/foo/", "REQUEST_URI": "/pypifoo/"}, b"/foo/"),
+        ({"PATH_INFO": "/foo/", "REQUEST_URI": "/rewritten"}, b"/foo/"),
+        ({"PATH_INFO": "/foo/", "REQUEST_URI": "http://host/pypi/foo/"}, b"/foo/"),
+        ({"PATH_INFO": "/100%25"}, b"/100%2525"),
+    ],
+)
+def test_request__path(environ: dict[str, str], raw_path: bytes) -> None:
+    """The path counts as it was written, where that means what the server has made of it."""
+    request = request_of({"REQUEST_METHOD": "GET", "SCRIPT_NAME": "/pypi", **environ})
+    assert (request.mounted, request.raw_path) == ("/pypi", raw_path)
+
+
+def test_request__user() -> None:
+    """The name that the server around has checked is that of the user."""
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "REMOTE_USER": "joe"}
+    assert request_of(environ).user == "joe"
+    assert request_of({**environ, "REMOTE_USER": ""}).user is None
+
+
+def test_wsgi__file_gone_at_the_last_moment(
+    application: WSGIApplication, tmp_path: Path, upstream: Upstream
+) -> None:
+    """A stored file that is removed by hand is fetched anew."""
+    path = "/pypi/foo/big-1.0.tar.gz"
+    upstream.add("foo", "big-1.0.tar.gz", BIG)
+    for _ in range(2):
+        assert call(application, path)[2] == BIG
+        wait_until((tmp_path / "eggs" / "foo" / "big-1.0.tar.gz").exists)
+    (tmp_path / "eggs" / "foo" / "big-1.0.tar.gz").unlink()
+    assert call(application, path)[2] == BIG
+
+
+@pytest.mark.parametrize(
+    ("handover", "name", "value"),
+    [
+        ("x-sendfile", "X-Sendfile", "{root}/my%20%25%20eggs/big/big-1.0+local.tar.gz"),
+        ("x-accel-redirect:/a/b/", "X-Accel-Redirect", "/a/b/big/big-1.0+local.tar.gz"),
+    ],
+)
+def test_handover__names_the_file(
+    tmp_path: Path, upstream: Upstream, handover: str, name: str, value: str
+) -> None:
+    """What hands a large file over is a quoted header, and no body."""
+    upstream.add("big", "big-1.0+local.tar.gz", BIG)
+    options = {"index": upstream.index_url, "eggs_directory": str(tmp_path / "my % eggs")}
+    loaded = config.load(environ={}, options={**options, "file_handover": handover})
+    application = make_application(loaded)
+    path = "/pypi/big/big-1.0+local.tar.gz"
+    assert call(application, path)[2] == BIG
+    wait_until((tmp_path / "my % eggs" / "big" / "big-1.0+local.tar.gz").exists)
+    status, headers, body = call(application, path, HTTP_RANGE="bytes=5-9")
+    assert (status, body, headers["Content-Length"]) == ("200 OK", b"", "0")
+    assert headers[name] == value.format(root=tmp_path)
+
+
+def test_handover__small_file(tmp_path: Path, upstream: Upstream) -> None:
+    """A file that is held in memory is sent at once, whatever the way."""
+    upstream.add("foo", "foo-1.0.tar.gz", b"foo" * 100_000)
+    options = {"index": upstream.index_url, "eggs_directory": str(tmp_path / "eggs")}
+    application = make_application(
+        config.load(environ={}, options={**options, "file_handover": "x-sendfile"})
+    )
+    call(application, "/pypi/foo/foo-1.0.tar.gz")
+    _status, headers, body = call(application, "/pypi/foo/foo-1.0.tar.gz")
+    assert len(body) == int(headers["Content-Length"]) == 300_000
 
 
 def test_wsgi__loading_does_nothing(tmp_path: Path) -> None:
