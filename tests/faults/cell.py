@@ -35,7 +35,7 @@ class Cell(NamedTuple):
 
 @dataclass(kw_only=True)
 class Outcome:
-    """What came of a cell; times are in seconds, `recovery` is None if it took more than `waited`."""
+    """What came of a cell; times in seconds, `recovery` is None if it took more than `waited`."""
 
     cell: Cell
     first: Seen

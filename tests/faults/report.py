@@ -41,7 +41,8 @@ def write(when: str, outcomes: Sequence[Outcome], rows: Sequence[Row]) -> str:
     slow = [outcome for outcome in outcomes if not outcome.recovered]
     parts = [
         when,
-        f"{len(outcomes)} cells, {wrong} with a wrong answer, {len(slow)} not back in the time waited.",
+        (f"{len(outcomes)} cells, {wrong} with a wrong answer, "
+        f"{len(slow)} not back in the time waited."),
         *(_matrix(state, outcomes) for state in STATES),
         *_told(outcomes),
         "Crashes, disks and time\n~~~~~~~~~~~~~~~~~~~~~~~",
