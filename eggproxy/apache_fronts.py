@@ -19,7 +19,7 @@ from eggproxy.errors import (
     OverloadedError,
 )
 from eggproxy.flights import launch
-from eggproxy.front import Front, UnexpectedError
+from eggproxy.front import Front, UnexpectedError, UnusableConfigurationError
 from eggproxy.responses import Request, Response, of_error
 
 MAX_FRONTS = 64
@@ -33,13 +33,6 @@ _PROTOCOLS = {9, 1000, 1001, 2000, 3000}
 _Key = tuple[str | None, str | None, str | None]
 
 log = logging.getLogger("eggproxy")
-
-
-class UnusableConfigurationError(EggProxyError):
-    """The configuration cannot be used; why is in the log, for it may hold secrets."""
-
-    def __init__(self) -> None:
-        super().__init__("The configuration of this proxy cannot be used. Apache's log tells why.")
 
 
 class Fronts:

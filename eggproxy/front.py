@@ -34,6 +34,15 @@ class UnexpectedError(EggProxyError):
         super().__init__("This proxy failed. The server's log tells how; please report it.")
 
 
+class UnusableConfigurationError(EggProxyError):
+    """The configuration cannot be used; why is in the log, for it may hold secrets."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The configuration of this proxy cannot be used. The server's log tells why."
+        )
+
+
 class Front:
     """The proxy behind one front end.
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from eggproxy import config
 from eggproxy.accesslog import line, timestamp
 from eggproxy.config import Configuration
-from eggproxy.errors import BadRequestError
-from eggproxy.front import Front
+from eggproxy.errors import BadRequestError, ConfigurationError
+from eggproxy.front import Front, UnusableConfigurationError
 from eggproxy.responses import Request, Response, of_error
 from eggproxy.wsgi_body import Bodies
 from eggproxy.wsgi_request import refusal, request_of
@@ -57,8 +57,7 @@ class _Application:
         began = time.monotonic()
         request = request_of(environ)
         response, body = self._respond(request, environ)
-        reason = response.reason or response.status.phrase
-        start_response(f"{int(response.status)} {reason}", response.headers)
+        start_response(_status_line(response), response.headers)
         if "mod_wsgi.version" not in environ:
             # Apache has a log of requests of its own, and takes what is written here for errors.
             environ["wsgi.errors"].write(_log_line(environ, request, response, began))
@@ -75,6 +74,10 @@ class _Application:
         except OSError:
             # A stored file has been removed between two looks at it: now it is known to be gone.
             return self._bodies.of(self._front.respond(request), request, environ)
+
+
+def _status_line(response: Response) -> str:
+    return f"{int(response.status)} {response.reason or response.status.phrase}"
 
 
 def _log_line(
@@ -105,13 +108,21 @@ class _Lazy:
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        if self._made is None:
-            with self._lock:
-                if self._made is None:
-                    bindir = Path(sys.prefix) / "bin"
-                    loaded = config.load(environ=os.environ, bindir=bindir)
-                    self._made = make_application(loaded)
-        return self._made(environ, start_response)
+        try:
+            made = self._made or self._make()
+        except ConfigurationError as error:
+            environ["wsgi.errors"].write(f"eggproxy: {error}\n")
+            response = of_error(UnusableConfigurationError(), request_of(environ))
+            start_response(_status_line(response), response.headers)
+            return [response.body] if isinstance(response.body, bytes) else []
+        return made(environ, start_response)
+
+    def _make(self) -> "WSGIApplication":
+        with self._lock:
+            if self._made is None:
+                bindir = Path(sys.prefix) / "bin"
+                self._made = make_application(config.load(environ=os.environ, bindir=bindir))
+            return self._made
 
 
 application = _Lazy()

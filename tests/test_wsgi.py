@@ -14,7 +14,7 @@ import pytest
 from paste.deploy import loadapp
 
 from eggproxy import config
-from eggproxy.wsgi import make_application
+from eggproxy.wsgi import _Lazy, make_application
 from eggproxy.wsgi_request import request_of
 from tests.servers import wait_until
 from tests.upstream import Upstream
@@ -184,3 +184,13 @@ def test_paste(tmp_path: Path, upstream: Upstream) -> None:
     application = loadapp(f"config:{paste}")
     assert call(application, "/foo/", SCRIPT_NAME="/pypi")[0] == "200 OK"
     assert (tmp_path / "eggs" / "foo" / "index.html").exists()
+
+
+def test_application__configuration_of_no_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It answers with a sentence, the log says what is wrong, and nothing is repeated as secret."""
+    monkeypatch.setenv("EGGPROXY_INDEX", "ftp://joe:secret@index.example/")
+    status, headers, body = call(_Lazy(), "/pypi/foo/")
+    assert status.startswith("500 ")
+    assert b"log tells why" in body
+    assert b"secret" not in body
+    assert headers["Content-Type"].startswith("text/plain")
