@@ -9,7 +9,7 @@ EGGS ?= var/eggs
 OPTIONS ?=
 # Debian packages with programs that the tests, or the benchmark, run.
 TEST_PACKAGES ?= apache2 libapache2-mod-python libapache2-mod-wsgi-py3 \
-    libapache2-mod-xsendfile nginx-light
+    libapache2-mod-xsendfile nginx-light openssl
 BENCH_PACKAGES ?= nginx-light wrk
 
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check

@@ -54,3 +54,10 @@ def is_filename(name: str) -> bool:
         and _UNSAFE_IN_FILENAME.search(name) is None
         and len(name.encode()) <= MAX_FILENAME
     )
+
+
+def distribution_of(filename: str) -> str:
+    """Take off what the name of a sibling has more than that of its distribution."""
+    for suffix in SIBLINGS:
+        filename = filename.removesuffix(suffix)
+    return filename

@@ -19,7 +19,7 @@ from eggproxy.flights import Flights, launch
 from eggproxy.freshness import Lifetime
 from eggproxy.health import Health
 from eggproxy.model import ProjectDetail
-from eggproxy.names import NormalizedName
+from eggproxy.names import NormalizedName, distribution_of
 from eggproxy.negotiation import Form
 from eggproxy.refresh import Refresher, UnstoredError
 from eggproxy.revalidation import REMOVAL_GRACE, SLACK, Revalidator, witness
@@ -150,11 +150,28 @@ class Pages:
         with self.store.lock(project):
             self._refresher.withdraw_metadata(project, filename)
 
-    def settled(self, project: NormalizedName) -> tuple[ProjectDetail, Record] | None:
-        """Read what is stored of a project once nobody is about to change it.
+    def settled(
+        self, project: NormalizedName, filename: str
+    ) -> tuple[ProjectDetail, Record] | None:
+        """Read what is stored of a project whose record does not know a file, once it is settled.
 
-        A page comes before its record: a file may be listed already of which that knows nothing.
+        A page comes before its record: it may list files already of which that knows nothing; and
+        for ever, if the writer was killed between the two. Raises EggProxyError.
         """
+        known = self._read_settled(project)
+        distribution = distribution_of(filename)
+        if known is not None and known[0].file(distribution) is None:
+            if not self.store.lists(project, distribution):
+                return known
+            now = self._clock()
+            flight, _joined = self._flights.join(
+                project, lambda: self._revalidator.run(project, now, anew=True)
+            )
+            self._wait(project, flight, stored=False)
+            known = self._read_settled(project)
+        return known
+
+    def _read_settled(self, project: NormalizedName) -> tuple[ProjectDetail, Record] | None:
         with suppress(StorageError), self.store.lock(project):
             record = self.store.record(project)
             if record is not None and record.detail is not None:

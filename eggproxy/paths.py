@@ -5,7 +5,13 @@ from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from eggproxy.errors import BadRequestError, NotFoundError, URITooLongError
-from eggproxy.names import SIBLINGS, NormalizedName, is_filename, is_project_name, normalize
+from eggproxy.names import (
+    NormalizedName,
+    distribution_of,
+    is_filename,
+    is_project_name,
+    normalize,
+)
 from eggproxy.negotiation import JSON_V1, TEXT_HTML
 
 PREFIXES = ("/pypi", "/simple")
@@ -146,7 +152,7 @@ def _within(path: str, prefix: str) -> Target:  # noqa: PLR0911  one for each ki
             return ProjectTarget(_project(name))
         case ["", name, literal] if literal in _LITERAL_PAGES:
             return ProjectTarget(_project(name), _LITERAL_PAGES[literal])
-        case ["", name, filename] if is_filename(_without_suffix(filename)):
+        case ["", name, filename] if is_filename(distribution_of(filename)):
             return FileTarget(_project(name), filename)
     raise NotFoundError("Nothing is at this address. A project is at /NAME/, a file below it.")
 
@@ -160,13 +166,6 @@ def _stored(path: str, prefix: str) -> Target:
         case RedirectTarget():
             return target
     raise NotFoundError("Nothing is at this address. A stored page is at /+stored/NAME/.")
-
-
-def _without_suffix(filename: str) -> str:
-    """Take off what the name of a sibling has more than that of its distribution."""
-    for suffix in SIBLINGS:
-        filename = filename.removesuffix(suffix)
-    return filename
 
 
 def _project(name: str) -> NormalizedName:

@@ -125,7 +125,7 @@ class Proxy:
         if target.stored:
             raise NoSuchFileError(target.project, target.filename, "it is not stored here")
         file = _offered(self.pages.detail(target.project), target) or _offered(
-            self.pages.settled(target.project), target
+            self.pages.settled(target.project, target.filename), target
         )
         if file is None:
             raise NoSuchFileError(target.project, target.filename)

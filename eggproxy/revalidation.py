@@ -21,7 +21,7 @@ from eggproxy.freshness import CLOCK_SKEW
 from eggproxy.health import Health
 from eggproxy.names import NormalizedName
 from eggproxy.refresh import Refresher
-from eggproxy.store import EggsDirectory, Record
+from eggproxy.store import EggsDirectory, Record, Validators
 from eggproxy.upstream import NotAskedError, OfflineError, OutageError, Upstream, shown
 
 log = logging.getLogger("eggproxy")
@@ -58,10 +58,11 @@ class Revalidator:
         self._refresher = refresher
         self._removal_grace = removal_grace
 
-    def run(self, name: Name, since: float) -> str:
+    def run(self, name: Name, since: float, *, anew: bool = False) -> str:
         """Ask upstream, under the page's lock, unless somebody else has done so `since`.
 
-        Says what came of it (RFC 9211). Raises EggProxyError; what is stored is as it was then.
+        With `anew` the page is taken again even if it has not changed upstream. Says what came of
+        it (RFC 9211). Raises EggProxyError; what is stored is as it was then.
         """
         began = time.monotonic()
         with ExitStack() as held:
@@ -80,6 +81,8 @@ class Revalidator:
                 self._findings.note(name, waited)
                 raise waited
             record = self._store.record(name)
+            if anew and record is not None:
+                record = msgspec.structs.replace(record, validators=Validators())
             outcome = self._ask(name, record)
         self._findings.forget(name)
         return outcome

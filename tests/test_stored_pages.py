@@ -145,3 +145,17 @@ def test_damaged_page__needs_no_upstream(filled: Server, upstream: Upstream) -> 
     page = filled.get("/pypi/foo/", accept="text/html", accept_encoding="gzip")
     assert gzip.decompress(page.body) == whole
     assert listed(filled, "/pypi/foo/").keys() == {WHEEL, ARCHIVE}
+
+
+def test_page_before_its_record__no_file_is_missing(filled: Server, upstream: Upstream) -> None:
+    """What a page lists can be had, even if its writer was killed before the record was written."""
+    record = filled.eggs / ".eggproxy" / "projects" / "foo" / "record.json"
+    before = record.read_bytes()
+    upstream.add("foo", "foo-3.0.tar.gz", b"news")
+    filled.age_pages(10_000)
+    assert "foo-3.0.tar.gz" in listed(filled, "/pypi/foo/")
+    copy = record.with_name("copy")
+    copy.write_bytes(before)
+    copy.rename(record)
+    assert filled.get("/pypi/foo/foo-3.0.tar.gz").body == b"news"
+    assert filled.get("/pypi/foo/foo-4.0.tar.gz").status == 404

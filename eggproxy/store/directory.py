@@ -79,6 +79,12 @@ class EggsDirectory:
         """Name a distribution or a sibling of one; it is whole if it is there."""
         return self.root / project / filename
 
+    def lists(self, project: NormalizedName, filename: str) -> bool:
+        """Say whether a project's page, as it is on disk, lists a file. Raises StorageError."""
+        page = self.page(project, "json", packed=False)
+        with atomic.storage_errors(page):
+            return f'"filename":"{filename}"'.encode() in page.read_bytes()
+
     def stored_files(self, project: NormalizedName) -> frozenset[str]:
         """Name the files of a project that are on disk, whole, and what belongs to them."""
         try:
