@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -162,13 +162,22 @@ def test_slow_clients__leaving_is_noticed(tmp_path: Path, upstream: Upstream) ->
     upstream.add("foo", NAME, b"x" * (32 << 20))
     with serving(tmp_path, upstream.index_url) as proxy:
         proxy.get(PATH)
-        files = Path(f"/proc/{proxy.process.pid}/fd")
-        before = len(list(files.iterdir()))
+        wait_until((proxy.eggs / "foo" / NAME).exists)
+        wait_until(lambda: not _holds(proxy.process.pid, NAME))
         with socket.create_connection(("127.0.0.1", proxy.port)) as client:
             client.sendall(f"GET {PATH} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
             assert client.recv(100)
-            wait_until(lambda: len(list(files.iterdir())) > before)
-        wait_until(lambda: len(list(files.iterdir())) <= before)
+            wait_until(lambda: _holds(proxy.process.pid, NAME))
+        wait_until(lambda: not _holds(proxy.process.pid, NAME))
+
+
+def _holds(pid: int, name: str) -> bool:
+    """Say whether a process has a file of that name open."""
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            if descriptor.readlink().name.startswith(name):
+                return True
+    return False
 
 
 def _memory(pid: int) -> int:

@@ -3,15 +3,24 @@
 import gzip
 import hashlib
 import json
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.servers import Server, wait_until
+from tests.servers import Server, serving, wait_until
 from tests.upstream import Upstream
 
 WHEEL = "foo-1.0-py3-none-any.whl"
 ARCHIVE = "foo-2.0.tar.gz"
 STORED = "/pypi/+stored/foo/"
+
+
+@pytest.fixture(params=["serve", "mod_wsgi-daemon"])
+def proxy(request: pytest.FixtureRequest, tmp_path: Path, upstream: Upstream) -> Iterator[Server]:
+    """Give a proxy with two front ends: what is on disk is the same with all."""
+    with serving(tmp_path, upstream.index_url, front_end=request.param) as server:
+        yield server
 
 
 @pytest.fixture

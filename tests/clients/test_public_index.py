@@ -111,7 +111,7 @@ def test_public_index__warm_without_it(cold: Round, warm: Round, client: str) ->
 
 def test_public_index__warm_lacks_nothing(warm: Round) -> None:
     """No page and no file was missing in the second round, and the index was really gone."""
-    assert "detail=stale-if-error" in warm.log
+    assert "detail=stored-files-only" in warm.log
     assert "uri-miss" not in warm.log
     assert "fwd-status=200" not in warm.log
 
