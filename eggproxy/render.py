@@ -152,16 +152,22 @@ def _requirements(files: list[File]) -> Iterable[str]:
 def _others(files: list[File]) -> Iterable[str]:
     """Write the other attributes of each file."""
     claims = [file.core_metadata for file in files]
-    digests = _digests([claim if isinstance(claim, dict) else {} for claim in claims])
+    # Those of archives, which have none, must not keep the others from the quick way.
+    digests = iter(_digests([claim for claim in claims if claim and isinstance(claim, dict)]))
     return [
-        (f' data-core-metadata="{digest or "true"}"' if claim else "")
+        (f' data-core-metadata="{_claimed(claim, digests)}"' if claim else "")
         + (
             _rare_attributes(file)
             if file.yanked or file.gpg_sig is not None or file.provenance is not None
             else ""
         )
-        for file, claim, digest in zip(files, claims, digests, strict=True)
+        for file, claim in zip(files, claims, strict=True)
     ]
+
+
+def _claimed(claim: bool | dict[str, str], digests: Iterator[str]) -> str:  # noqa: FBT001  it is data
+    """Write what is said of metadata; the digests are those of all claims that have some."""
+    return next(digests) or "true" if isinstance(claim, dict) else "true"
 
 
 def _all_plain(files: list[File]) -> bool:

@@ -402,3 +402,19 @@ def test_parse_list__undoes_render(form: str) -> None:
     url = "https://index.example/simple/"
     read = parse.project_list(data, content_type=media_type, url=url)
     assert [project.name for project in read.projects] == [f"Project.{n}" for n in range(5000)]
+
+
+def test_html__each_file_has_its_own_metadata() -> None:
+    """Files with digests of their metadata, without, and with nothing keep what is theirs."""
+    claims: list[Any] = [{"sha256": SHA256}, None, True, {}, {"md5": MD5}, {"sha256": SHA256[::-1]}]
+    files = [file(f"foo-{n}.whl", core_metadata=claim) for n, claim in enumerate(claims)]
+    page = Anchors(render.project_detail_html(detail(*files)))
+    shown = [anchor.get("data-core-metadata") for anchor in page.anchors]
+    assert shown == [
+        f"sha256={SHA256}",
+        None,
+        "true",
+        None,
+        f"md5={MD5}",
+        f"sha256={SHA256[::-1]}",
+    ]
