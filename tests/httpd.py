@@ -85,6 +85,18 @@ CustomLog "{root}/access.log" short
 """
 
 
+# As the one who ordered eggproxy wrote it, with the module's name of today.
+AS_WRITTEN = """\
+Alias /pypi "{eggs}"
+<Directory "{eggs}">
+    Require all granted
+    SetHandler mod_python
+    PythonFixupHandler eggproxy.apache_handler::fixup_handler
+    PythonInterpreter main_interpreter
+    PythonOption URLPrefix /pypi
+</Directory>
+"""
+
 MOD_PYTHON = """
 PythonOption mod_python.mutex_directory "{root}/run"
 PythonOption mod_python.mutex_locks 1

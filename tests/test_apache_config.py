@@ -28,17 +28,7 @@ from tests.servers import Reply, ask, wait_until
 from tests.upstream import Upstream
 
 PROJECT = Path(__file__).parent.parent
-# As the one who ordered eggproxy wrote it, with the module's name of today.
-VIRTUAL_HOST = """\
-Alias /pypi "/var/pypi-cache"
-<Directory "/var/pypi-cache">
-    Require all granted
-    SetHandler mod_python
-    PythonFixupHandler eggproxy.apache_handler::fixup_handler
-    PythonInterpreter main_interpreter
-    PythonOption URLPrefix /pypi
-</Directory>
-"""
+VIRTUAL_HOST = httpd.AS_WRITTEN.format(eggs="/var/pypi-cache")
 
 
 def environment(version: str = "3.11", home: str = "/srv/env") -> Environment:

@@ -22,17 +22,6 @@ NAME = "foo_bar-1.0-py3-none-any.whl"
 PATH = f"/pypi/foo-bar/{NAME}"
 BIG = bytes(range(256)) * 12_000
 
-# As its administrator wrote it.
-AS_WRITTEN = """
-Alias /pypi "{eggs}"
-<Directory "{eggs}">
-    Require all granted
-    SetHandler mod_python
-    PythonFixupHandler eggproxy.apache_handler::fixup_handler
-    PythonInterpreter main_interpreter
-    PythonOption URLPrefix /pypi
-</Directory>
-"""
 CONFIGURATION = """
 [eggproxy]
 eggs_directory = {eggs}
@@ -94,7 +83,7 @@ def as_written(
         "EGGPROXY_CONFIG": str(file),
         "PYTHONPATH": os.pathsep.join(httpd.python_path()),
     }
-    directives = AS_WRITTEN.format(eggs=eggs)
+    directives = httpd.AS_WRITTEN.format(eggs=eggs)
     with httpd.httpd(
         directives, ["python"], root=root, environment=environment, mpm=mpm, user=user
     ) as server:
