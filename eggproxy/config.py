@@ -6,18 +6,29 @@ Only front ends use this module. Nothing is read on import.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-from configobj import ConfigObj
-from configobj.validate import Validator
 
 from eggproxy import configfile
-from eggproxy.configfile import Setting
-from eggproxy.configkeys import CHECKS, KEYS, SECTION, Key, check_name
-from eggproxy.default_index import default_index
+from eggproxy.configfile import Setting, Written
+from eggproxy.configindexes import IndexSettings, index_settings
+from eggproxy.configkeys import KEYS, Key, check_name
+from eggproxy.configrules import AccessRule, ProjectRule, access_rules, groups, project_rules
+from eggproxy.configvalues import anchored, checked
 from eggproxy.errors import ConfigurationError
+from eggproxy.names import NormalizedName
 
-__all__ = ["KEYS", "Configuration", "Key", "directory_error", "load"]
+__all__ = [
+    "KEYS",
+    "AccessRule",
+    "Configuration",
+    "IndexSettings",
+    "Key",
+    "ProjectRule",
+    "directory_error",
+    "load",
+]
+
+
+_PATHS = ("packages_directory", "ca_certificate", "users_file", "tokens_file")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,8 +36,8 @@ class Configuration:
     """All settings, checked; times are in seconds."""
 
     eggs_directory: Path
-    # Ends in a slash. It may hold a password: so it is not in the repr.
-    index: str = field(repr=False)
+    # In the order of their priority; at least one.
+    indexes: tuple[IndexSettings, ...]
     update_interval: float
     always_refresh: bool
     timeout: float
@@ -38,10 +49,31 @@ class Configuration:
     removal_grace: float
     # "none", "wsgi.file_wrapper", "x-sendfile", or "x-accel-redirect:" and a prefix.
     file_handover: str
+    allow_hosts: tuple[str, ...]
+    ca_certificate: Path | None
+    complete_metadata: bool
+    # Of our own packages.
+    packages_directory: Path
+    # Patterns of normalized names.
+    reserve: tuple[str, ...]
+    overwrite: tuple[str, ...]
+    # In bytes.
+    max_upload_size: int
+    trash_days: float
+    users_file: Path | None
+    tokens_file: Path | None
+    access: tuple[AccessRule, ...]
+    groups: Mapping[str, tuple[str, ...]]
+    projects: Mapping[NormalizedName, ProjectRule]
     listen: str
     port: int
     # By key, where it was set, as the beginning of a sentence; a default is not in it.
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def index(self) -> str:
+        """The address of the first index, which may hold a password."""
+        return self.indexes[0].index
 
 
 def load(
@@ -60,17 +92,28 @@ def load(
     make up their own.
     """
     file = configfile.find(path, environ, bindir)
-    settings = {
-        **(configfile.read(file) if file else {}),
-        **_from_environment(environ),
-        **_from_options(options),
-    }
-    values = _checked(settings)
-    values["index"] = values["index"] or default_index()
+    written = configfile.read(file) if file else Written()
+    given = {**_from_environment(environ), **_from_options(options)}
+    settings = {**written.settings, **given}
+    values = checked(settings, KEYS)
+    home = environ.get("HOME", "")
     directory = settings.get("eggs_directory") or Setting(values["eggs_directory"], "The default")
-    values["eggs_directory"] = _anchored(directory, environ.get("HOME", ""))
-    origins = {name: setting.where for name, setting in settings.items()}
-    return Configuration(**values, origins=origins)
+    values["eggs_directory"] = eggs = anchored(directory, home)
+    values["packages_directory"] = eggs.parent / "packages"
+    for name in _PATHS:
+        values[name] = values[name] or None
+        if name in settings and values[name]:
+            values[name] = anchored(settings[name], home)
+    named = {} if "index" in given else written.indexes
+    values["indexes"] = index_settings(named, values, settings.get("index"), home)
+    del values["index"]
+    return Configuration(
+        **values,
+        access=access_rules(written.access),
+        groups=groups(written.groups),
+        projects=project_rules(written.projects),
+        origins={name: setting.where for name, setting in settings.items()},
+    )
 
 
 def directory_error(configuration: Configuration, why: str) -> ConfigurationError:
@@ -96,26 +139,3 @@ def _from_options(options: Mapping[str, str]) -> dict[str, Setting]:
         check_name(name, where)
         settings[name] = Setting(text, where)
     return settings
-
-
-def _checked(settings: Mapping[str, Setting]) -> dict[str, Any]:
-    spec = [f"[{SECTION}]", *(f"{key.name} = {key.spec}" for key in KEYS)]
-    texts = {SECTION: {name: setting.text.strip() for name, setting in settings.items()}}
-    parsed = ConfigObj(texts, configspec=spec, interpolation=False, list_values=False)
-    outcome = parsed.validate(Validator(CHECKS), preserve_errors=True)
-    for key in KEYS if outcome is not True else ():
-        if outcome[SECTION][key.name] is not True:
-            text, where, _ = settings[key.name]
-            shown = "unusable (and not shown, as a secret)" if key.secret else repr(text)[:80]
-            raise ConfigurationError(f"{where} is {shown}: write {key.expected}.")
-    return dict(parsed[SECTION])
-
-
-def _anchored(directory: Setting, home: str) -> Path:
-    text = directory.text.strip()
-    if text.startswith("~"):
-        if not home or text[1:2] not in ("", "/"):
-            unknown = f"is {text!r}, a home directory that is not known"
-            raise ConfigurationError(f"{directory.where} {unknown}: write an absolute path.")
-        text = home + text[1:]
-    return (directory.base / text).absolute()

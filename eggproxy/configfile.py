@@ -8,13 +8,11 @@ from typing import Any, NamedTuple
 
 from configobj import ConfigObj, ConfigObjError, DuplicateError
 
-from eggproxy.configkeys import KEYS, SECTION, check_name
+from eggproxy.configkeys import INDEX_KEYS, KEYS, SECTION, check_name, named
 from eggproxy.errors import ConfigurationError
 
 SYSTEM_FILE = Path("/etc/eggproxy.conf")
 """Where the search for a configuration file ends."""
-
-_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,39}")
 
 
 class Setting(NamedTuple):
@@ -23,6 +21,17 @@ class Setting(NamedTuple):
     text: str
     where: str
     base: Path = Path()
+
+
+class Written(NamedTuple):
+    """What a configuration file says: the settings of its sections, by key and by name."""
+
+    settings: Mapping[str, Setting] = {}
+    # By name, in the order in which they stand, which is that of priority.
+    indexes: Mapping[str, Mapping[str, Setting]] = {}
+    projects: Mapping[str, Mapping[str, Setting]] = {}
+    access: Mapping[str, Mapping[str, Setting]] = {}
+    groups: Mapping[str, Setting] = {}
 
 
 def find(path: Path | None, environ: Mapping[str, str], bindir: Path | None) -> Path | None:
@@ -46,27 +55,89 @@ def find(path: Path | None, environ: Mapping[str, str], bindir: Path | None) -> 
     return next((place for place in places if os.path.isfile(place)), None)  # noqa: PTH113
 
 
-def read(path: Path) -> dict[str, Setting]:
-    """Read a configuration file's settings by key; their values are not checked yet.
+def read(path: Path) -> Written:
+    """Read a configuration file; its values are not checked yet.
 
     Raises ConfigurationError for a file that cannot be read or understood, an unknown section or
     key. No value is ever shown: it may be a password.
     """
-    lines = _lines(path)
-    parsed = _parsed(path, lines)
-    for name in parsed.scalars:
-        where = _place(path, lines, name)
-        raise ConfigurationError(f"{where} stands above all sections: write [{SECTION}] before it.")
-    section = parsed.get(SECTION) or ConfigObj()
-    for name in [name for name in parsed.sections if name != SECTION] + section.sections:
-        where = _place(path, lines, name)
-        raise ConfigurationError(f"{where} is no known section: the only one is [{SECTION}].")
-    settings = {}
-    for name, text in section.items():
-        where = _place(path, lines, name)
-        check_name(name, where)
-        settings[name] = Setting(_unquoted(text), where, path.absolute().parent)
-    return settings
+    return _Reader(path).read()
+
+
+class _Reader:
+    """Reads one file, and knows where in it things stand."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lines = _lines(path)
+
+    def read(self) -> Written:
+        parsed = _parsed(self._path, self._lines)
+        for name in parsed.scalars:
+            where = self._place(name)
+            raise ConfigurationError(
+                f"{where} stands above all sections: write [{SECTION}] before it."
+            )
+        for name in parsed.sections:
+            if name not in {SECTION, *Written._fields[1:]}:
+                known = ", ".join(f"[{each}]" for each in (SECTION, *Written._fields[1:]))
+                where = self._place(name, section=True)
+                raise ConfigurationError(f"{where} is no known section: write one of {known}.")
+        return Written(
+            settings=self._settings(parsed, SECTION, [key.name for key in KEYS]),
+            indexes=self._named(parsed, "indexes", [key.name for key in INDEX_KEYS]),
+            projects=self._named(parsed, "projects", ["upstream"]),
+            access=self._named(parsed, "access", ["read", "upload"]),
+            groups=self._settings(parsed, "groups", None),
+        )
+
+    def _settings(self, parsed: Any, name: str, keys: list[str] | None) -> dict[str, Setting]:  # noqa: ANN401  configobj has no types
+        section = parsed.get(name) or ConfigObj()
+        for inner in section.sections:
+            where = self._place(inner, section=True)
+            raise ConfigurationError(f"{where} is a section within [{name}], which has none.")
+        return self._values(section, keys, self._line(name, section=True))
+
+    def _named(self, parsed: Any, name: str, keys: list[str]) -> dict[str, dict[str, Setting]]:  # noqa: ANN401  configobj has no types
+        """Read the sections within a section."""
+        section = parsed.get(name) or ConfigObj()
+        after = self._line(name, section=True)
+        for key in section.scalars:
+            where = self._place(key, after)
+            raise ConfigurationError(
+                f"{where} stands right in [{name}]: write a section such as [[name]] before it."
+            )
+        found = {}
+        for inner in section.sections:
+            line = self._line(inner, after, section=True)
+            for deeper in section[inner].sections:
+                where = self._place(deeper, line, section=True)
+                raise ConfigurationError(f"{where} is a section too deep: take it out.")
+            found[inner] = self._values(section[inner], keys, line)
+        return found
+
+    def _values(self, section: Any, keys: list[str] | None, after: int) -> dict[str, Setting]:  # noqa: ANN401  configobj has no types
+        settings = {}
+        for key in section.scalars:
+            where = self._place(key, after)
+            if keys is not None:
+                check_name(key, where, keys)
+            base = self._path.absolute().parent
+            settings[key] = Setting(_unquoted(section[key]), where, base)
+        return settings
+
+    def _line(self, name: str, after: int = 0, *, section: bool = False) -> int:
+        """Find the line of a key or section, behind another; configobj does not remember them."""
+        around = (r"\[+\s*", r"\s*\]") if section else ("", r"\s*=")
+        written = re.compile(rf"""\s*{around[0]}["']?{re.escape(name)}["']?{around[1]}""")
+        found = (n for n, line in enumerate(self._lines, 1) if n > after and written.match(line))
+        return next(found, 1)
+
+    def _place(self, name: str, after: int = 0, *, section: bool = False) -> str:
+        """Begin a sentence about a key or section."""
+        # What is no plain word may be an address.
+        shown = name if named(name) else "what is written"
+        return f"In {self._path}, line {self._line(name, after, section=section)}, {shown}"
 
 
 def _existing(path: Path, where: str) -> Path:
@@ -97,15 +168,6 @@ def _parsed(path: Path, lines: list[str]) -> Any:  # noqa: ANN401  # configobj h
     key = lines[number - 1].partition("=")[0].strip()
     at = f", {key}," if key in {key.name for key in KEYS} else ""
     raise ConfigurationError(f"In {path}, line {number}{at} {why}.")
-
-
-def _place(path: Path, lines: list[str], name: str) -> str:
-    """Begin a sentence about a key or section; configobj does not remember their lines."""
-    written = re.compile(rf"""\s*\[*\s*["']?{re.escape(name)}["']?\s*[]=]""")
-    number = next((n for n, line in enumerate(lines, 1) if written.match(line)), 1)
-    # What is no plain word may be an address.
-    shown = name if _WORD.fullmatch(name) else "what is written"
-    return f"In {path}, line {number}, {shown}"
 
 
 def _unquoted(text: str) -> str:

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -10,9 +10,13 @@ from urllib.parse import urlsplit
 from configobj.validate import VdtValueError
 
 from eggproxy.errors import ConfigurationError
+from eggproxy.names import normalize
 
 SECTION = "eggproxy"
 """The section of the configuration file that holds the keys."""
+
+PATTERN = re.compile(r"[A-Za-z0-9*?](?:[A-Za-z0-9._*?-]*[A-Za-z0-9*?])?")
+"""A name of a project, in which * stands for anything and ? for one character."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?) ?([smhd]?)", re.ASCII)
@@ -21,6 +25,10 @@ _HANDOVER = re.compile(
 )
 _HOSTNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 _NOT_IN_INDEX = re.compile(r"[\s\x00-\x1f\x7f?#]")
+_LIST = re.compile(r"[\s,]+")
+_HOST_PATTERN = re.compile(r"(?:\*\.)?[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?|\*")
+_CHANNEL = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
+_WORD = re.compile(r"[A-Za-z*][A-Za-z0-9_.*-]{0,39}")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _SIZE = re.compile(r"(\d{1,15}) ?([KMG]?)", re.ASCII | re.IGNORECASE)
 _BYTES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -48,6 +56,12 @@ class Key(NamedTuple):
         return f"{self.check}(default={self.default!r})"
 
 
+INDEX_EXPECTED = (
+    "an address that begins with https:// or http:// and has no space, ? or #, or the path of a "
+    "directory"
+)
+PATTERNS_EXPECTED = "names of projects, such as acme-tool, acme-*, with commas between them"
+
 KEYS = (
     Key(
         "eggs_directory",
@@ -60,7 +74,7 @@ KEYS = (
         "index",
         "index",
         None,
-        "an address that begins with https:// or http:// and has no space, ? or #",
+        INDEX_EXPECTED,
         "Address of the index behind the proxy; the Python Package Index if none is given.",
         secret=True,
     ),
@@ -122,6 +136,76 @@ KEYS = (
         "x-accel-redirect:/PREFIX/.",
     ),
     Key(
+        "allow_hosts",
+        "hosts",
+        "",
+        "names of hosts, such as files.example, *.files.example, with commas between them",
+        "Hosts that files may come from, beside the index's own; without it all public ones.",
+    ),
+    Key(
+        "ca_certificate",
+        "text",
+        "",
+        "the path of a file",
+        "File of the certificates that the index's own must be signed by; else the system's.",
+    ),
+    Key(
+        "complete_metadata",
+        "boolean",
+        "1",
+        "1 or 0",
+        "Whether to find out what the index leaves out of its pages, such as sizes: 1 or 0.",
+    ),
+    Key(
+        "packages_directory",
+        "text",
+        "",
+        "the path of a directory",
+        "Directory of packages of your own; `packages` beside the eggs directory by default.",
+    ),
+    Key(
+        "reserve",
+        "patterns",
+        "",
+        PATTERNS_EXPECTED,
+        "Names of your own projects, which are never asked of any index: such as acme-*.",
+    ),
+    Key(
+        "overwrite",
+        "patterns",
+        "",
+        PATTERNS_EXPECTED,
+        "Names of projects of your own whose files may be uploaded again with other content.",
+    ),
+    Key(
+        "max_upload_size",
+        "size(1K, 1024G)",
+        "4G",
+        "a number of bytes, or one with K, M or G after it, such as 500M, from 1K",
+        "Largest file that may be uploaded: bytes, or such as 500M.",
+    ),
+    Key(
+        "trash_days",
+        "float(0, 3650)",
+        "30",
+        "a number of days, such as 30",
+        "How many days what was removed of your own packages can be had back.",
+    ),
+    Key(
+        "users_file",
+        "text",
+        "",
+        "the path of a file",
+        "File of users and their passwords, as Apache's htpasswd -B writes it.",
+    ),
+    Key(
+        "tokens_file",
+        "text",
+        "",
+        "the path of a file",
+        "File of the tokens that `eggproxy token` makes.",
+    ),
+    Key(
         "listen",
         "address",
         "127.0.0.1",
@@ -139,9 +223,63 @@ KEYS = (
 """All settings, in the order in which they are explained."""
 
 
-def check_name(name: str, where: str) -> None:
-    """Raise ConfigurationError, which `where` begins, if no setting has this name."""
-    names = [key.name for key in KEYS]
+INDEX_KEYS = (
+    Key(
+        "index",
+        "index",
+        None,
+        INDEX_EXPECTED,
+        "Address of the index, or the path of a directory; the Python Package Index without it.",
+        secret=True,
+    ),
+    Key(
+        "find_links",
+        "links",
+        None,
+        "an address that begins with https:// or http:// and has no space or #, or a path",
+        "Address of one page with the files of many projects, or a directory of files.",
+        secret=True,
+    ),
+    Key("username", "text", "", "a name", "Who we are for this index.", secret=True),
+    Key("password", "text", "", "a password", "The password of that name.", secret=True),
+    Key(
+        "password_file", "text", "", "the path of a file", "File whose first line is the password."
+    ),
+    Key(
+        "projects",
+        "patterns",
+        "",
+        PATTERNS_EXPECTED,
+        "Names that are asked of this index, and never of another.",
+    ),
+    Key(
+        "channel",
+        "channel",
+        "",
+        "a word of a-z, 0-9, . and -, such as torch-cpu",
+        "Serve this index at an address of its own, /pypi/+CHANNEL/, and not merged.",
+    ),
+    Key("merge", "boolean", "no", "yes or no", "Add its files to those of the indexes before it."),
+    *(
+        key._replace(default=None)
+        for key in KEYS
+        if key.name in {"update_interval", "timeout", "ca_certificate", "allow_hosts"}
+    ),
+)
+"""What may be said of each index; without a default, what is said for all counts."""
+
+
+def named(name: str) -> bool:
+    """Say whether a name can be shown: what is no plain word may be an address."""
+    return _WORD.fullmatch(name) is not None
+
+
+def check_name(name: str, where: str, names: Sequence[str] = ()) -> None:
+    """Raise ConfigurationError, which `where` begins, if no setting has this name.
+
+    `names` are those there are, those of `KEYS` if none are given.
+    """
+    names = names or [key.name for key in KEYS]
     if name not in names:
         close = difflib.get_close_matches(name, names, n=1)
         advice = f"did you mean {close[0]}?" if close else f"write one of {', '.join(names)}."
@@ -155,11 +293,52 @@ def _directory(text: str) -> str:
 
 
 def _index(text: str) -> str:
+    if _is_path(text):
+        return f"{text.rstrip('/')}/"
     url = urlsplit(text)
     url.port  # noqa: B018  # a ValueError if it is none
     if url.scheme not in ("http", "https") or not url.hostname or _NOT_IN_INDEX.search(text):
         raise ValueError
     return text if text.endswith("/") else f"{text}/"
+
+
+def _links(text: str) -> str:
+    """Read the address of one page, which need not end in a slash and may have a query."""
+    if not _is_path(text):
+        _index(text.replace("?", "/", 1))
+    return text
+
+
+def _is_path(text: str) -> bool:
+    return text.startswith(("/", "./", "../", "~", "file:///")) and not _CONTROL.search(text)
+
+
+def _text(text: str) -> str:
+    if _CONTROL.search(text):
+        raise ValueError
+    return text
+
+
+def _patterns(text: str) -> tuple[str, ...]:
+    """Read patterns of names: normalized (PEP 503) as far as they are names."""
+    return tuple(map(normalize, _listed(text, PATTERN)))
+
+
+def _hosts(text: str) -> tuple[str, ...]:
+    return tuple(host.lower() for host in _listed(text, _HOST_PATTERN))
+
+
+def _listed(text: str, each: re.Pattern[str]) -> list[str]:
+    found = [item for item in _LIST.split(text) if item]
+    if not all(map(each.fullmatch, found)):
+        raise ValueError
+    return found
+
+
+def _channel(text: str) -> str:
+    if text and (not _CHANNEL.fullmatch(text) or text in {"stored", "healthz"}):
+        raise ValueError(text)
+    return text
 
 
 def _duration(text: str, bare: str, shortest: str, longest: str) -> float:
@@ -214,5 +393,10 @@ CHECKS = {
     "size": _refusing(_size),
     "handover": _refusing(_handover),
     "address": _refusing(_address),
+    "links": _refusing(_links),
+    "text": _refusing(_text),
+    "patterns": _refusing(_patterns),
+    "hosts": _refusing(_hosts),
+    "channel": _refusing(_channel),
 }
 """Functions for configobj's validation, beside those it has itself."""

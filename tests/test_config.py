@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from eggproxy import configfile
-from eggproxy.config import KEYS, Configuration, Key, directory_error, load
+from eggproxy.config import KEYS, Configuration, IndexSettings, Key, directory_error, load
 from eggproxy.default_index import default_index
 from eggproxy.errors import ConfigurationError
 
@@ -38,7 +38,20 @@ def test_load__defaults(tmp_path: Path) -> None:
     """Without any file, the public index is served locally, from a folder beside."""
     assert load(environ={}) == Configuration(
         eggs_directory=tmp_path / "var" / "eggs",
-        index=default_index(),
+        indexes=(IndexSettings(index=default_index(), update_interval=1800.0, timeout=10.0),),
+        allow_hosts=(),
+        ca_certificate=None,
+        complete_metadata=True,
+        packages_directory=tmp_path / "var" / "packages",
+        reserve=(),
+        overwrite=(),
+        max_upload_size=4 << 30,
+        trash_days=30.0,
+        users_file=None,
+        tokens_file=None,
+        access=(),
+        groups={},
+        projects={},
         update_interval=1800.0,
         always_refresh=False,
         timeout=10.0,
@@ -160,8 +173,10 @@ def test_load__foreign_variables() -> None:
         ("eggs_directory = ", "eggs_directory is '': write the path of a directory."),
         ("update_intervall = 1", "update_intervall is no known key: did you mean update_interval?"),
         ("colour = red", "colour is no known key: write one of eggs_directory, index, update_"),
-        ("[[more]]", "more is no known section: the only one is [eggproxy]."),
-        ("[default]", "default is no known section: the only one is [eggproxy]."),
+        ("[[more]]", "more is a section within [eggproxy], which has none."),
+        ("[default]", "default is no known section: write one of [eggproxy], [indexes], ["),
+        ("reserve = acme/*", "reserve is 'acme/*': write names of projects, such as acme-tool,"),
+        ("allow_hosts = a b/c", "allow_hosts is 'a b/c': write names of hosts, such as files.ex"),
         ("port: 8888", "line 3 is not understood: write key = value, and close quotes."),
         ("listen = 'x", "line 3, listen, is not understood: write key = value, and close quotes."),
     ],
