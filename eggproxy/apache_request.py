@@ -21,6 +21,8 @@ class ApacheRequest(Protocol):
     # 1001 for HTTP/1.1
     proto_num: int
     user: str | None
+    # Of whom mod_remoteip trusts to name one, or else of the peer.
+    useragent_ip: str
     main: object | None
     filename: str
     path_info: str | None
@@ -68,6 +70,8 @@ def request_of(req: ApacheRequest, prefix: str | None) -> Request:
         header("Range"),
         header("If-Range"),
         req.user,
+        header("Authorization"),
+        req.useragent_ip,
     )
 
 

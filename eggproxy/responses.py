@@ -32,6 +32,13 @@ class Request(NamedTuple):
     if_range: str | None = None
     # Who the server around says it is, if it has asked for a name and a proof.
     user: str | None = None
+    authorization: str | None = None
+    # The address of the peer, as the server around knows it.
+    client: str | None = None
+
+    def __repr__(self) -> str:
+        """Show which request it is; headers may hold secrets."""
+        return f"Request({self.method!r}, {self.raw_path!r})"
 
     @property
     def is_excessive(self) -> bool:

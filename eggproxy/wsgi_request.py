@@ -29,6 +29,8 @@ def request_of(environ: "WSGIEnvironment") -> Request:
         range=environ.get("HTTP_RANGE"),
         if_range=environ.get("HTTP_IF_RANGE"),
         user=environ.get("REMOTE_USER") or None,
+        authorization=environ.get("HTTP_AUTHORIZATION"),
+        client=environ.get("REMOTE_ADDR") or None,
     )
 
 

@@ -140,6 +140,7 @@ class _ModWsgi:
 
 _SCRIPT = """
 WSGIApplicationGroup %{{GLOBAL}}
+WSGIPassAuthorization On
 # A client that waits for the end of a connection would notice.
 KeepAliveTimeout 100
 WSGIScriptAlias / "{root}/wsgi/eggproxy.wsgi"

@@ -111,6 +111,14 @@ def test_request__user() -> None:
     assert request_of({**environ, "REMOTE_USER": ""}).user is None
 
 
+def test_request__who_asks() -> None:
+    """A request has its credentials and its sender's address, which its repr keeps to itself."""
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/foo/", "REMOTE_ADDR": "192.0.2.7"}
+    request = request_of({**environ, "HTTP_AUTHORIZATION": "Basic c2VjcmV0"})
+    assert (request.authorization, request.client) == ("Basic c2VjcmV0", "192.0.2.7")
+    assert repr(request) == "Request('GET', b'/foo/')"
+
+
 def test_wsgi__file_gone_at_the_last_moment(
     application: WSGIApplication, tmp_path: Path, upstream: Upstream
 ) -> None:

@@ -54,6 +54,7 @@ _HEADERS = {
     b"if-none-match": "if_none_match",
     b"range": "range",
     b"if-range": "if_range",
+    b"authorization": "authorization",
 }
 
 
@@ -207,9 +208,10 @@ def request_of(scope: Scope) -> Request:
     raw_path = scope["raw_path"]
     if root is not None:
         raw_path = raw_path.removeprefix(root.encode())
-    return Request(
-        scope["method"], raw_path, scope["query_string"].decode("latin-1"), root, **found
-    )
+    # Other servers leave it out, or have none where they listen at a path.
+    client = (scope.get("client") or (None,))[0]
+    query = scope["query_string"].decode("latin-1")
+    return Request(scope["method"], raw_path, query, root, client=client, **found)
 
 
 def _length(body: Body) -> int | None:
