@@ -1,6 +1,6 @@
 """What the proxy answers: the one type that every front end translates."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from eggproxy.passing import Passing
@@ -67,3 +67,17 @@ class Text:
 
 
 Answer = Ready | Growing | Moved | Text
+
+
+def private(answer: Answer) -> Answer:
+    """Make an answer one that no cache may keep for others: it took credentials (RFC 9111, 3.5).
+
+    It does not vary by Authorization: everybody who gets it gets the same, and who may is asked
+    anew each time (RFC 9110, 12.5.5). And pip writes what a page varies by into its cache.
+    """
+    if isinstance(answer, Moved):
+        return answer
+    said = answer.cache_control.removeprefix("public, ")
+    if said == "no-store":
+        return answer
+    return replace(answer, cache_control=f"private, {said}")

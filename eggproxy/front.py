@@ -6,8 +6,9 @@ import logging
 import math
 from urllib.parse import parse_qs
 
-from eggproxy import paths, responses
-from eggproxy.answers import Growing, Moved, Ready, Text
+from eggproxy import paths, policy, responses
+from eggproxy.access import Access
+from eggproxy.answers import Growing, Moved, Ready, Text, private
 from eggproxy.config import Configuration, directory_error
 from eggproxy.errors import EggProxyError, StorageError
 from eggproxy.freshness import Lifetime
@@ -25,6 +26,11 @@ log = logging.getLogger("eggproxy")
 
 # Clients send some dozens of different Accept headers; an attacker may send any number.
 cached_preference = functools.lru_cache(maxsize=512)(prefer)
+
+
+@functools.lru_cache(maxsize=4096)
+def _cached_target(raw_path: bytes, mounted: str | None) -> paths.Target:
+    return paths.resolve(paths.decode(raw_path), mounted=mounted)
 
 
 class UnexpectedError(EggProxyError):
@@ -73,11 +79,18 @@ class Front:
             outage_pages=configuration.outage_pages,
         )
         self.hot = HotAnswers(room=room)
+        self.access = Access(
+            configuration.access,
+            configuration.groups,
+            configuration.users_file,
+            configuration.tokens_file,
+        )
         transfers = Transfers(store, upstream, self.health, self.pages.note_stored)
         self._proxy = Proxy(store, self.pages, transfers, self.health)
 
     def prepare(self, configuration: Configuration) -> None:
-        """Make the directory ready. Raises ConfigurationError if it cannot be used."""
+        """Make the directory ready. Raises ConfigurationError if it, or a user, cannot be used."""
+        self.access.check()
         try:
             self.store.prepare()
         except StorageError as error:
@@ -95,10 +108,22 @@ class Front:
         """Recall what is stored and fresh; None if anything has to be decided."""
         if request.method not in {"GET", "HEAD"} or request.query or request.is_excessive:
             return None
+        if not (self.access.is_open or self._may_recall(request)):
+            return None
         prepared = self.hot.get((request.raw_path, request.mounted, _preference(request)))
         if prepared is None or not self.may_answer(prepared):
             return None
         return prepared
+
+    def _may_recall(self, request: Request) -> bool:
+        """Say whether who asks may surely read; else it has to be decided, which may take time."""
+        if len(request.raw_path) > paths.MAX_PATH:
+            return False
+        try:
+            target = _cached_target(request.raw_path, request.mounted)
+        except EggProxyError:
+            return False
+        return all(self.access.recall(project, request) for project in policy.reads(target))
 
     def respond_hot(self, request: Request) -> Response | None:
         """Answer from what is stored and fresh; None if anything has to be decided."""
@@ -131,7 +156,13 @@ class Front:
     def _respond_cold(self, request: Request) -> Response:
         preference = _preference(request)
         target = paths.resolve(paths.decode(request.raw_path), mounted=request.mounted)
-        match self._proxy.answer(target, preference):
+        projects = policy.reads(target)
+        for project in projects:
+            self.access.require("read", project, request)
+        answer = self._proxy.answer(target, preference)
+        if not all(map(self.access.readable_by_anyone, projects)):
+            answer = private(answer)
+        match answer:
             case Ready() as ready:
                 return responses.of_prepared(self._prepare(ready, request, preference), request)
             case Growing() as growing:

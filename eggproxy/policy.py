@@ -5,7 +5,28 @@ from collections.abc import Set as AbstractSet
 import msgspec
 
 from eggproxy.model import File, ProjectDetail
-from eggproxy.names import METADATA, SIBLINGS, SIGNATURE
+from eggproxy.names import METADATA, SIBLINGS, SIGNATURE, NormalizedName
+from eggproxy.paths import (
+    FileTarget,
+    HealthTarget,
+    HomeTarget,
+    ListTarget,
+    ProjectTarget,
+    RedirectTarget,
+    Target,
+)
+
+
+def reads(target: Target) -> tuple[NormalizedName | None, ...]:
+    """Tell what one must be allowed to read for an answer: projects; None is the project list."""
+    match target:
+        case ProjectTarget(project=project) | FileTarget(project=project):
+            return (project,)
+        case ListTarget():
+            return (None,)
+        case HomeTarget() | HealthTarget() | RedirectTarget():
+            # They tell nothing of what is here.
+            return ()
 
 
 def offered(detail: ProjectDetail, filename: str) -> File | None:

@@ -64,6 +64,8 @@ class EggProxyProtocol(HttpToolsProtocol):
         application = _application(self.app)
         self._front = application.front
         self._hot: HotAnswers = application.front.hot
+        # Where reading is restricted, no answer is given without a look at who asks.
+        self._quick = _GET_OR_HEAD if application.front.access.is_open else frozenset()
         self._log: AccessLog | None = application.log
         self._server_headers = _ServerHeaders(self.server_state)
 
@@ -131,7 +133,7 @@ class EggProxyProtocol(HttpToolsProtocol):
     def _answer_hit(self) -> bool:
         """Answer if it is a hit, and say so."""
         method = self.parser.get_method()
-        if method not in _GET_OR_HEAD:
+        if method not in self._quick:
             return False
         began = time.perf_counter()
         accept = accept_encoding = known = None
