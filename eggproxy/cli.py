@@ -1,4 +1,4 @@
-"""The commands: `eggproxy serve`, `update`, `apache-config`, and old names of the first two."""
+"""The commands `eggproxy serve`, `update`, `apache-config`; those of users are in `cli_access`."""
 
 import os
 import sys
@@ -8,21 +8,12 @@ from typing import Any, Literal
 
 import click
 
-from eggproxy import __version__, config, configfile
+from eggproxy import __version__, configfile
+from eggproxy.cli_access import token, user
+from eggproxy.cli_options import CONTEXT, bindir, config_file_option, fail, load
 from eggproxy.config import KEYS, Configuration
 from eggproxy.errors import ConfigurationError
 from eggproxy.upstream import shown
-
-_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-
-
-_config_file = click.option(
-    "--config",
-    "config_file",
-    type=click.Path(path_type=Path),
-    help="Configuration file; else $EGGPROXY_CONFIG, ~/eggproxy.conf, etc/eggproxy.conf beside "
-    "this command's bin, /etc/eggproxy.conf.",
-)
 
 
 def _settings(command: Callable[..., None]) -> Callable[..., None]:
@@ -33,25 +24,10 @@ def _settings(command: Callable[..., None]) -> Callable[..., None]:
             f"--{key.name.replace('_', '-')}", metavar="VALUE", help=f"{key.help}{default}"
         )
         command = option(command)
-    return _config_file(command)
+    return config_file_option(command)
 
 
-def _configuration(config_file: Path | None, options: dict[str, Any]) -> Configuration:
-    """Load the configuration; one that cannot be used ends the command with status 2."""
-    given = {name: str(value) for name, value in options.items() if value is not None}
-    return config.load(path=config_file, environ=os.environ, options=given, bindir=_bindir())
-
-
-def _bindir() -> Path:
-    return Path(sys.argv[0]).absolute().parent
-
-
-def _fail(error: ConfigurationError) -> None:
-    click.echo(f"eggproxy: {error}", err=True)
-    sys.exit(2)
-
-
-@click.group(context_settings=_CONTEXT)
+@click.group(context_settings=CONTEXT)
 @click.version_option(__version__, message="eggproxy %(version)s")
 def main() -> None:
     """Cache Python package indexes, for builds that must not fail.
@@ -61,7 +37,11 @@ def main() -> None:
     """
 
 
-@main.command(context_settings=_CONTEXT)
+main.add_command(user)
+main.add_command(token)
+
+
+@main.command(context_settings=CONTEXT)
 @_settings
 @click.option(
     "--workers",
@@ -76,12 +56,11 @@ def serve(config_file: Path | None, workers: int, **options: Any) -> None:
     from eggproxy.server import run as server  # noqa: PLC0415
 
     try:
-        configuration = _configuration(config_file, options)
+        configuration = load(config_file, options)
         server.check_directory(configuration)
         listener = server.listening_socket(configuration)
     except ConfigurationError as error:
-        _fail(error)
-        return
+        fail(error)
     click.echo(greeting(configuration, listener.getsockname()[1]), err=True)
     server.serve(configuration, listener, workers)
     click.echo("eggproxy: ended.", err=True)
@@ -108,7 +87,7 @@ def greeting(configuration: Configuration, port: int) -> str:
     )
 
 
-@main.command(context_settings=_CONTEXT, short_help="Ask the index for news of stored pages.")
+@main.command(context_settings=CONTEXT, short_help="Ask the index for news of stored pages.")
 @_settings
 @click.option("--force", is_flag=True, help="Ask about fresh pages too.")
 def update(config_file: Path | None, force: bool, **options: Any) -> None:  # noqa: FBT001
@@ -119,15 +98,14 @@ def update(config_file: Path | None, force: bool, **options: Any) -> None:  # no
     from eggproxy.update import update_all  # noqa: PLC0415
 
     try:
-        configuration = _configuration(config_file, options)
+        configuration = load(config_file, options)
         failed = update_all(configuration, force=force)
     except ConfigurationError as error:
-        _fail(error)
-        return
+        fail(error)
     sys.exit(1 if failed else 0)
 
 
-@main.command("apache-config", context_settings=_CONTEXT)
+@main.command("apache-config", context_settings=CONTEXT)
 @click.option(
     "--module",
     type=click.Choice(["mod_python", "mod_wsgi", "static"]),
@@ -140,7 +118,7 @@ def update(config_file: Path | None, force: bool, **options: Any) -> None:  # no
     metavar="NAME[:PORT]",
     help="Make a virtual host of this name; else the index is in all virtual hosts.",
 )
-@_config_file
+@config_file_option
 def apache_config(
     config_file: Path | None,
     module: Literal["mod_python", "mod_wsgi", "static"],
@@ -155,8 +133,8 @@ def apache_config(
 
     environment = apache_config.Environment.running()
     try:
-        configuration = _configuration(config_file, {})
-        file = configfile.find(config_file, os.environ, _bindir())
+        configuration = load(config_file, {})
+        file = configfile.find(config_file, os.environ, bindir())
         site = apache_config.Site(
             module=module,
             prefix=prefix,
@@ -168,8 +146,7 @@ def apache_config(
         warnings = apache_checks.warnings(site, environment, configuration, apache)
         text = apache_config.write(site, environment, warnings)
     except ConfigurationError as error:
-        _fail(error)
-        return
+        fail(error)
     for warning in warnings:
         click.echo(f"eggproxy: {warning}", err=True)
     click.echo(text, nl=False)
