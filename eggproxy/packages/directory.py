@@ -1,0 +1,252 @@
+"""The packages directory: files are its data, all else is derived from them or decided beside."""
+
+import os
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import msgspec
+
+from eggproxy.archives import Contents
+from eggproxy.model import API_VERSION, File, ProjectDetail, ProjectStatus
+from eggproxy.names import METADATA, NormalizedName
+from eggproxy.packages.adding import put
+from eggproxy.packages.catalogue import Catalogue
+from eggproxy.packages.entries import OWN, Entry, Gone, Line, Seen
+from eggproxy.packages.errors import (
+    ClosedProjectError,
+    FileExistsConflictError,
+    NoSuchPackageError,
+)
+from eggproxy.packages.folders import look_at
+from eggproxy.packages.reading import digest_of, entry_of, metadata_path
+from eggproxy.packages.states import CLOSED, State, States, Status, is_same_version
+from eggproxy.packages.trash import Trash
+from eggproxy.store import atomic
+
+
+class Packages:
+    """Packages of our own in a directory; any number of processes and threads may share it.
+
+    `reserve` are patterns of names that are ours before there is a file, `always` names that are;
+    `merge` names whose page has files of upstream beside ours. `trash_days` is how long what was
+    removed is kept.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        reserve: Iterable[str] = (),
+        always: AbstractSet[NormalizedName] = frozenset(),
+        merge: AbstractSet[NormalizedName] = frozenset(),
+        trash_days: float = 30.0,
+    ) -> None:
+        self.directory = directory
+        self.own = directory / OWN
+        self._reserve = tuple(reserve)
+        self._always = frozenset(always)
+        self._merge = frozenset(merge)
+        self._catalogue = Catalogue(directory, self.own)
+        self._states = States(self.own / "state", self.own / "tmp")
+        self.trash = Trash(self.own / "trash", trash_days)
+
+    @property
+    def generation(self) -> int:
+        """A number that changes whenever the name of a project comes or goes."""
+        return self._catalogue.generation
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """What is known of the files."""
+        return self._catalogue
+
+    def is_due(self) -> bool:
+        """Say whether nobody has looked for a second whether files have come or gone."""
+        return self._catalogue.is_due()
+
+    def look(self) -> None:
+        """Look whether files have come or gone, if nobody has for a second."""
+        self._catalogue.look()
+
+    def projects(self) -> list[NormalizedName]:
+        """Name the projects that have files here, in order."""
+        return self._catalogue.names()
+
+    def owns(self, project: NormalizedName) -> bool:
+        """Say whether a name is ours: of files here, or in the trash, or reserved."""
+        return (
+            self._catalogue.has(project)
+            or project in self._always
+            or any(fnmatchcase(project, pattern) for pattern in self._reserve)
+            or self.trash.has(project)
+        )
+
+    def merges(self, project: NormalizedName) -> bool:
+        """Say whether files of upstream are wanted beside our own."""
+        return project in self._merge
+
+    def facts(self, project: NormalizedName) -> tuple[list[Entry], State]:
+        """Give all that the detail of a project is made of: the same facts, the same detail."""
+        return self._catalogue.entries(project), self._states.get(project)
+
+    def detail(self, project: NormalizedName) -> ProjectDetail | None:
+        """Describe a project; None if no file of it is here. Raises StorageError."""
+        entries, state = self.facts(project)
+        return describe(project, entries, state) if entries else None
+
+    def path(self, project: NormalizedName, filename: str) -> Path | None:
+        """Find a file, or the metadata of one; None if it is not offered. Raises StorageError."""
+        found = self.find(project, filename)
+        return found[0] if found else None
+
+    def find(self, project: NormalizedName, filename: str) -> tuple[Path, str] | None:
+        """Find a file, or the metadata of one, and its SHA-256; None if it is not offered."""
+        entries, state = self.facts(project)
+        if state.status == "quarantined":
+            return None
+        for entry in entries:
+            if entry.filename == filename:
+                return self.directory / entry.path, entry.sha256
+            if entry.metadata and entry.filename + METADATA == filename:
+                return metadata_path(self.own, entry.metadata), entry.metadata
+        return None
+
+    def prepare(self) -> Path:
+        """Make the folders for files that come, and give the one where they may grow.
+
+        Raises StorageError.
+        """
+        scratch = self.own / "tmp"
+        with atomic.storage_errors(scratch):
+            scratch.mkdir(parents=True, exist_ok=True)
+        return scratch
+
+    def add(self, incoming: Path, filename: str, contents: Contents, *, overwrite: bool) -> bool:
+        """Take a file that lies in `prepare()`'s folder, and has been read, into the directory.
+
+        Returns False if the same bytes are here already. It is on the project's page when this
+        returns, in every process. `incoming` stays where it is: remove it. Raises
+        FileExistsConflictError, ClosedProjectError, DamagedArchiveError, StorageError.
+        """
+        with atomic.storage_errors(self.directory / filename):
+            # What it is called must be what it holds, before it is anywhere.
+            draft = entry_of(filename, Seen(0, 0, 0), contents, digest_of(incoming), self.own)
+            project = draft.project
+            self.demand_open(project)
+            path = self._place(project, filename)
+            target = self.directory / path
+            if not self._is_within(target.parent):
+                raise FileExistsConflictError(filename)
+            is_new = put(incoming, target, overwrite=overwrite)
+            seen = look_at(str(target))
+        if seen is not None and is_new:
+            self._catalogue.note([msgspec.structs.replace(draft, path=path, **seen._asdict())])
+        return is_new
+
+    def demand_open(self, project: NormalizedName) -> None:
+        """Raise ClosedProjectError if a project takes no files (PEP 792)."""
+        state = self._states.get(project)
+        if state.status in CLOSED:
+            raise ClosedProjectError(project, state.status, state.reason)
+
+    def yank(self, project: NormalizedName, version: str, reason: str = "") -> list[str]:
+        """Yank a version (PEP 592), and name its files. Raises NoSuchPackageError, StorageError."""
+        files = self._of_version(project, version)
+        with self._states.changing(project):
+            state = self._states.get(project)
+            yanked = {**_without(state.yanked, version), files[0].version: reason or True}
+            self._states.put(project, msgspec.structs.replace(state, yanked=yanked))
+        return [entry.filename for entry in files]
+
+    def unyank(self, project: NormalizedName, version: str) -> list[str]:
+        """Take a yank back, and name the files. Raises NoSuchPackageError, StorageError."""
+        files = self._of_version(project, version)
+        with self._states.changing(project):
+            state = self._states.get(project)
+            yanked = _without(state.yanked, version)
+            self._states.put(project, msgspec.structs.replace(state, yanked=yanked))
+        return [entry.filename for entry in files]
+
+    def set_status(self, project: NormalizedName, status: Status, reason: str = "") -> None:
+        """Give a project a status (PEP 792). Raises StorageError."""
+        with self._states.changing(project):
+            state = self._states.get(project)
+            changed = msgspec.structs.replace(state, status=status, reason=reason)
+            self._states.put(project, changed)
+
+    def remove(self, project: NormalizedName, version: str | None = None) -> tuple[Path, list[str]]:
+        """Move the files of a project, or of one version, to the trash; say where and which.
+
+        Raises NoSuchPackageError, StorageError.
+        """
+        names = {entry.filename for entry in self._of_version(project, version)}
+        # Those of the same name in other folders as well: else they would take their place.
+        everything, _faults, _odd = self._catalogue.everything()
+        files = [e for e in everything if e.project == project and e.filename in names]
+        place = self.trash.take(project, [self.directory / entry.path for entry in files])
+        gone: list[Line] = [Gone(entry.path) for entry in files]
+        self._catalogue.note(gone)
+        with suppress(OSError):
+            (self.directory / project).rmdir()
+        return place, sorted(names)
+
+    def _of_version(self, project: NormalizedName, version: str | None) -> list[Entry]:
+        entries = self._catalogue.entries(project)
+        found = [e for e in entries if version is None or is_same_version(e.version, version)]
+        if not found:
+            raise NoSuchPackageError(project, version, sorted({e.version for e in entries}))
+        return found
+
+    def _place(self, project: NormalizedName, filename: str) -> str:
+        """Find where a file belongs: where it is already, or in its project's folder."""
+        for entry in self._catalogue.entries(project):
+            if entry.filename == filename:
+                return entry.path
+        return f"{project}/{filename}"
+
+    def _is_within(self, folder: Path) -> bool:
+        """Say whether a folder is where it seems to be: what is written must not follow a link."""
+        return os.path.realpath(folder).startswith(os.path.realpath(self.directory))
+
+
+def describe(project: NormalizedName, entries: list[Entry], state: State) -> ProjectDetail:
+    """Describe a project of our own, all of it true (API 1.4)."""
+    status = None
+    if state.status != "active":
+        status = ProjectStatus(status=state.status, reason=state.reason or None)
+    # PEP 792: a quarantined project MUST NOT offer any file.
+    offered = [] if state.status == "quarantined" else entries
+    return ProjectDetail(
+        name=project,
+        files=[_file(entry, state) for entry in offered],
+        api_version=API_VERSION,
+        versions=sorted({entry.version for entry in entries}),
+        status=status,
+    )
+
+
+def _file(entry: Entry, state: State) -> File:
+    return File(
+        filename=entry.filename,
+        url=entry.filename,
+        hashes={"sha256": entry.sha256},
+        requires_python=entry.requires_python,
+        core_metadata={"sha256": entry.metadata} if entry.metadata else None,
+        yanked=state.yank_of(entry.version),
+        size=entry.size,
+        upload_time=_time(entry.modified),
+    )
+
+
+def _time(modified: int) -> str:
+    """Write a time in nanoseconds as PEP 700 wants it."""
+    moment = datetime.fromtimestamp(modified // 1_000_000_000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{modified % 1_000_000_000 // 1000:06d}Z"
+
+
+def _without(yanked: dict[str, str | bool], version: str) -> dict[str, str | bool]:
+    return {v: reason for v, reason in yanked.items() if not is_same_version(v, version)}
