@@ -46,8 +46,9 @@ def parse(text: str) -> tuple[dict[str, bytes], list[str]]:
 def _lines(text: str) -> Iterator[tuple[int, str, str]]:
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip() and not line.startswith("#"):
-            name, _, rest = line.strip().partition(":")
-            yield number, name, rest.partition(":")[0]
+            name, colon, rest = line.strip().partition(":")
+            # Without a colon it may be anything, a password too.
+            yield number, name if colon else "", rest.partition(":")[0]
 
 
 def _mistake(name: str, word: str) -> str | None:
