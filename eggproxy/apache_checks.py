@@ -68,9 +68,12 @@ def warnings(
         found += _eggs(site, account)
         found += _code(site, environment, account)
     found += _directory(site, configuration)
+    found += _restricted(site)
     if site.module != "static":
         found += _settings(site, environment, configuration, apache)
-        found += _file(site, account)
+        secrets = (configuration.users_file, configuration.tokens_file)
+        for path in (site.config_file, *secrets):
+            found += _file(path, account)
     return found
 
 
@@ -152,13 +155,31 @@ def _code(site: Site, environment: Environment, account: Account) -> Iterator[st
             return
 
 
-def _file(site: Site, account: Account | None) -> Iterator[str]:
-    if site.config_file is None or account is None:
+def _restricted(site: Site) -> Iterator[str]:
+    """Tell what rules of reading mean for files that Apache could serve by itself."""
+    if not site.restricted:
         return
-    barred = account.barred_at(site.config_file, READ_FILE)
+    if site.module == "static":
+        yield (
+            "[access] restricts reading, of which Apache alone knows nothing: so it is told to let "
+            "nobody in. Next: write below <Directory> who may read ALL that is stored here, "
+            "as docs/access.rst shows"
+        )
+    else:
+        yield (
+            "[access] restricts reading: the native route is left out, and Python looks at each "
+            "request. A configuration of Apache from before the rules has to be replaced by this "
+            "one, or it goes on to give stored files to everybody"
+        )
+
+
+def _file(path: Path | None, account: Account | None) -> Iterator[str]:
+    if path is None or account is None or not path.exists():
+        return
+    barred = account.barred_at(path, READ_FILE)
     if barred is not None:
-        mend = f"chgrp {account.name} {site.config_file} && sudo chmod 640 {site.config_file}"
-        yield _barred(account, f"read {site.config_file}", barred, site.config_file, mend)
+        mend = f"chgrp {account.name} {path} && sudo chmod 640 {path}"
+        yield _barred(account, f"read {path}", barred, path, mend)
 
 
 def _barred(account: Account, what: str, barred: Path, place: Path, mend: str) -> str:

@@ -34,6 +34,25 @@ _PREFIX = re.compile(r"(?:/[\w~-]+(?:\.[\w~-]+)*)+", re.ASCII)
 _SERVER_NAME = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::([0-9]{1,5}))?")
 _FIRST_PARAGRAPH = re.compile(r"\A.*?\n\n", re.DOTALL)
 # The paragraph at its head is what only a virtual host of one's own has: its name and its logs.
+_NO_ROUTE = "# No native route: who may read is for Python to decide, each time.\n"
+_DENIED = (
+    "# Apache does not know the rules of [access]; docs/access.rst shows what to write here.\n"
+)
+# What leaves files to Apache alone, and what stands there where not everybody may read them.
+_ROUTES: Mapping[Module, tuple[str, str]] = {
+    "mod_python": (
+        r"( *)# The native route:.*?</If>\n *<Else>\n *([^\n]*\n) *</Else>\n",
+        rf"\1{_NO_ROUTE}\1\2",
+    ),
+    "mod_wsgi": (
+        r"( *)# The native route:[^<]*( *</Directory>\n)\n *# Where those.*?</Directory>\n",
+        rf"\1{_NO_ROUTE}\2",
+    ),
+    "static": (
+        r"( *)# Everybody may read all.*?Require all granted\n",
+        rf"\1{_DENIED}\1Require all denied\n",
+    ),
+}
 _VIRTUAL_HOST = re.compile(r"<VirtualHost [^>]*>\n.*?\n\n(.*?)</VirtualHost>\n", re.DOTALL)
 
 
@@ -63,7 +82,8 @@ class Site:
     """What is to be served, and where.
 
     `server_name` is that of a virtual host, with a port or without; without a name the index is in
-    all virtual hosts. `config_file` is None where there is none.
+    all virtual hosts. `config_file` is None where there is none. Where reading is `restricted`, no
+    file leaves without a look at who asks.
     """
 
     module: Module
@@ -71,6 +91,7 @@ class Site:
     server_name: str | None
     eggs_directory: Path
     config_file: Path | None
+    restricted: bool = False
 
     def check(self) -> None:
         """Raise ConfigurationError for what cannot stand in a configuration of Apache."""
@@ -92,6 +113,9 @@ def write(site: Site, environment: Environment, warnings: list[str]) -> str:
     name = f"eggproxy-{site.module}.conf"
     text = (environment.package / name).read_text("utf-8")
     text = _FIRST_PARAGRAPH.sub("", text, count=1)
+    if site.restricted:
+        route, instead = _ROUTES[site.module]
+        text = re.sub(route, instead, text, flags=re.DOTALL)
     if site.server_name is None:
         text = _VIRTUAL_HOST.sub(lambda found: textwrap.dedent(found[1]), text)
     if site.config_file is None:

@@ -130,6 +130,7 @@ def apache_config(
     What will keep it from working is said at its head and on standard error.
     """
     from eggproxy import apache_checks, apache_config  # noqa: PLC0415
+    from eggproxy.access import Access  # noqa: PLC0415
 
     environment = apache_config.Environment.running()
     try:
@@ -141,6 +142,7 @@ def apache_config(
             server_name=server_name,
             eggs_directory=configuration.eggs_directory,
             config_file=file and file.absolute(),
+            restricted=not Access(configuration.access, configuration.groups).is_open,
         )
         apache = apache_checks.Apache.found(os.environ)
         warnings = apache_checks.warnings(site, environment, configuration, apache)

@@ -52,8 +52,13 @@ def apache_site(  # noqa: PLR0913  each is one thing that a test may want otherw
     own_host: bool = False,
     mpm: Mpm = "event",
     port: int | None = None,
+    more: str = "",
+    more_modules: tuple[str, ...] = (),
 ) -> Iterator[Httpd]:
-    """Serve what a configuration file says, in a virtual host of its own or in all there are."""
+    """Serve what a configuration file says, in a virtual host of its own or in all there are.
+
+    `more` are further directives, which need `more_modules`.
+    """
     port = port or httpd.free_port()
     for name in {"python", "wsgi"} & set(APACHE_MODULES[module]):
         httpd.require(name)
@@ -65,8 +70,10 @@ def apache_site(  # noqa: PLR0913  each is one thing that a test may want otherw
         _VARIABLES.format(root=root),
         _within_reach(printed.stdout),
         _DEFAULT_HOST.format(root=root, port=port),
+        more,
     ]
-    modules = [name for name in APACHE_MODULES[module] if name not in httpd.BASE_MODULES]
+    wanted = (*APACHE_MODULES[module], *more_modules)
+    modules = [name for name in wanted if name not in httpd.BASE_MODULES]
     environment = {"EGGPROXY_CONFIG": str(config_file)} if module == "mod_wsgi" else {}
     with httpd.httpd(
         "\n".join(directives), modules, mpm=mpm, port=port, root=root, environment=environment

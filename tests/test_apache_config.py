@@ -326,6 +326,30 @@ def test_wheel__has_the_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("module", MODULES)
+def test_write__restricted(module: Module) -> None:
+    """Where not everybody may read, no file is left to Apache alone."""
+    text = directives(apache_config.write(site(module, restricted=True), environment(), []))
+    for word in ("<If", "default-handler", "RewriteRule", "+apache"):
+        assert word not in text or module == "static"
+    assert ("Require all denied" in text) == (module == "static")
+    assert ("PythonFixupHandler" in text) == (module == "mod_python")
+    assert text.count("<Directory") == text.count("</Directory")
+
+
+def test_warnings__restricted(machine: Machine) -> None:
+    """Who restricts reading is told what that means for Apache, and for a configuration of old."""
+    for module, word in (("static", "nobody in"), ("mod_python", "has to be replaced by this")):
+        found = site(
+            module,  # type: ignore[arg-type]
+            eggs_directory=machine.eggs,
+            config_file=machine.config_file,
+            restricted=True,
+        )
+        warnings = apache_checks._restricted(found)
+        assert any(word in warning for warning in warnings)
+
+
+@pytest.mark.parametrize("module", MODULES)
 def test_apache__takes_the_files_as_they_stand(module: Module, tmp_path: Path) -> None:
     """Each file of apache/ is a valid configuration."""
     modules = [name for name in APACHE_MODULES[module] if name not in httpd.BASE_MODULES]
