@@ -31,6 +31,8 @@ class Ready:
     cache_control: str
     cache_status: str
     fresh_until: float
+    # What the caches behind this one said (RFC 9211), the nearest to the origin first.
+    chain: str = ""
     etag: str | None = None
     encoding: str | None = None
     vary: str | None = None
@@ -45,6 +47,7 @@ class Growing:
     content_type: str
     cache_control: str
     cache_status: str
+    chain: str = ""
     etag: str | None = None
 
 

@@ -72,6 +72,7 @@ def request_of(req: ApacheRequest, prefix: str | None) -> Request:
         req.user,
         header("Authorization"),
         req.useragent_ip,
+        header("Via"),
     )
 
 

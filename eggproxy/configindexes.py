@@ -93,7 +93,12 @@ def _one(
     url = _url(plain, home, is_flat=flat is not None) if plain else default_index()
     del values["index"], values["find_links"]
     return IndexSettings(
-        **{**values, "channel": values["channel"] or None},
+        **{
+            **values,
+            "channel": values["channel"] or None,
+            "username": values["username"] or None,
+            "password": values["password"] or None,
+        },
         name=name,
         index=url,
         is_flat=flat is not None,

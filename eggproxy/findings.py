@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from typing import Any
 
 from eggproxy.errors import EggProxyError, NoSuchProjectError
 from eggproxy.names import NormalizedName
@@ -69,7 +70,7 @@ class Findings:
             case _:
                 self._failed.put(name, error.again())
 
-    def note_overdue(self, name: Name, flight: Future[str], error: EggProxyError) -> None:
+    def note_overdue(self, name: Name, flight: Future[Any], error: EggProxyError) -> None:
         """Remember, until it is over, that a question takes longer than anybody should wait."""
         self._overdue[name] = error.again()
         flight.add_done_callback(lambda _flight: self._overdue.pop(name, None))

@@ -4,6 +4,7 @@ Work runs in threads that Python made, never in the caller's: under Apache's thr
 extensions are sound only there, and work goes on when the client that asked for it has left.
 """
 
+import contextvars
 import threading
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
@@ -62,5 +63,7 @@ def launch(
             before_result()
             future.set_result(result)
 
+    # What is known of the request that started it goes along.
+    context = contextvars.copy_context()
     # A daemon, so that a silent upstream never keeps the process from ending.
-    threading.Thread(target=run, name=f"eggproxy-{name}", daemon=True).start()
+    threading.Thread(target=context.run, args=(run,), name=f"eggproxy-{name}", daemon=True).start()

@@ -9,18 +9,15 @@ from urllib.parse import parse_qs
 from eggproxy import paths, policy, responses
 from eggproxy.access import Access
 from eggproxy.answers import Growing, Moved, Ready, Text, private
+from eggproxy.channels import MAIN, channels
 from eggproxy.config import Configuration, directory_error
 from eggproxy.errors import EggProxyError, StorageError
-from eggproxy.freshness import Lifetime
 from eggproxy.health import Health
 from eggproxy.hot import HotAnswers, Prepared
 from eggproxy.negotiation import Preference, prefer
-from eggproxy.pages import Pages
-from eggproxy.proxy import Proxy
+from eggproxy.paths import ChannelTarget
 from eggproxy.responses import Request, Response
-from eggproxy.store import EggsDirectory
-from eggproxy.transfers import Transfers
-from eggproxy.upstream import Upstream
+from eggproxy.upstream import via
 
 log = logging.getLogger("eggproxy")
 
@@ -29,8 +26,9 @@ cached_preference = functools.lru_cache(maxsize=512)(prefer)
 
 
 @functools.lru_cache(maxsize=4096)
-def _cached_target(raw_path: bytes, mounted: str | None) -> paths.Target:
-    return paths.resolve(paths.decode(raw_path), mounted=mounted)
+def _cached_target(raw_path: bytes, mounted: str | None, channels: frozenset[str]) -> paths.Target:
+    target = paths.resolve(paths.decode(raw_path), mounted=mounted, channels=channels)
+    return target.target if isinstance(target, ChannelTarget) else target
 
 
 class UnexpectedError(EggProxyError):
@@ -56,28 +54,11 @@ class Front:
     """
 
     def __init__(self, configuration: Configuration, room: int | None = None) -> None:
-        store = EggsDirectory(configuration.eggs_directory)
-        upstream = Upstream(
-            configuration.index,
-            configuration.timeout,
-            offline=configuration.offline,
-            max_page_size=configuration.max_page_size,
-        )
-        lifetime = Lifetime(
-            interval=configuration.update_interval,
-            always_refresh=configuration.always_refresh,
-        )
-        self.store = store
-        self._upstream = upstream
         self.health = Health()
-        self.pages = Pages(
-            store,
-            upstream,
-            lifetime,
-            health=self.health,
-            removal_grace=configuration.removal_grace,
-            outage_pages=configuration.outage_pages,
-        )
+        self.channels = channels(configuration, self.health)
+        self._main = self.channels[MAIN]
+        self._channel_names = frozenset(self.channels)
+        self._identity = via.identity(configuration.eggs_directory)
         self.hot = HotAnswers(room=room)
         self.access = Access(
             configuration.access,
@@ -85,24 +66,24 @@ class Front:
             configuration.users_file,
             configuration.tokens_file,
         )
-        transfers = Transfers(store, upstream, self.health, self.pages.note_stored)
-        self._proxy = Proxy(store, self.pages, transfers, self.health)
 
     def prepare(self, configuration: Configuration) -> None:
         """Make the directory ready. Raises ConfigurationError if it, or a user, cannot be used."""
         self.access.check()
         try:
-            self.store.prepare()
+            for channel in self.channels.values():
+                channel.store.prepare()
         except StorageError as error:
             raise directory_error(configuration, f"which cannot be used ({error.why})") from error
 
     def warm_up(self) -> None:
         """Load what the first question to upstream takes, before anybody waits for an answer."""
-        self._upstream.warm_up()
+        self._main.upstreams.warm_up()
 
     def finish(self) -> None:
         """Do what has been put off to a quiet moment."""
-        self.pages.list_stored()
+        for channel in self.channels.values():
+            channel.pages.list_stored()
 
     def recall(self, request: Request) -> Prepared | None:
         """Recall what is stored and fresh; None if anything has to be decided."""
@@ -120,7 +101,7 @@ class Front:
         if len(request.raw_path) > paths.MAX_PATH:
             return False
         try:
-            target = _cached_target(request.raw_path, request.mounted)
+            target = _cached_target(request.raw_path, request.mounted, self._channel_names)
         except EggProxyError:
             return False
         return all(self.access.recall(project, request) for project in policy.reads(target))
@@ -140,7 +121,11 @@ class Front:
 
         Fresh as it may be, in an outage a page could name files that cannot be had.
         """
-        return prepared.fresh_until == math.inf or self.pages.may_be_hot()
+        if prepared.fresh_until == math.inf:
+            return True
+        if len(self.channels) == 1:
+            return self._main.pages.may_be_hot()
+        return all(channel.pages.may_be_hot() for channel in self.channels.values())
 
     def respond(self, request: Request) -> Response:
         """Answer a request; may block while upstream is asked."""
@@ -155,11 +140,16 @@ class Front:
 
     def _respond_cold(self, request: Request) -> Response:
         preference = _preference(request)
-        target = paths.resolve(paths.decode(request.raw_path), mounted=request.mounted)
+        via.enter(request.via, self._identity)
+        path = paths.decode(request.raw_path)
+        target = paths.resolve(path, mounted=request.mounted, channels=self.channels)
+        channel = self._main
+        if isinstance(target, ChannelTarget):
+            channel, target = self.channels[target.channel], target.target
         projects = policy.reads(target)
         for project in projects:
             self.access.require("read", project, request)
-        answer = self._proxy.answer(target, preference)
+        answer = channel.proxy.answer(target, preference)
         if not all(map(self.access.readable_by_anyone, projects)):
             answer = private(answer)
         match answer:
@@ -176,7 +166,7 @@ class Front:
         prepared = Prepared(ready)
         if ready.fresh_until > 0 and not request.query and len(request.raw_path) < paths.MAX_PATH:
             # From the next request on it is simply a hit.
-            hit = dataclasses.replace(ready, cache_status="hit", age=None)
+            hit = dataclasses.replace(ready, cache_status="hit", chain="", age=None)
             self.hot.put((request.raw_path, request.mounted, preference), prepared.later(hit))
         return prepared
 

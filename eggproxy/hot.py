@@ -93,7 +93,7 @@ class Prepared:
         self.cache_status = ready.cache_status
         self.headers = [
             ("Cache-Control", ready.cache_control),
-            ("Cache-Status", f"eggproxy; {ready.cache_status}"),
+            ("Cache-Status", said(ready.cache_status, ready.chain)),
             ("ETag", self.etag),
             ("X-Content-Type-Options", "nosniff"),
         ]
@@ -118,6 +118,11 @@ class Prepared:
             return signature(self.place) == self.signature
         except OSError:
             return False
+
+
+def said(cache_status: str, chain: str = "") -> str:
+    """Write Cache-Status (RFC 9211): the caches behind this one, then this one."""
+    return f"{chain}, eggproxy; {cache_status}" if chain else f"eggproxy; {cache_status}"
 
 
 def wire(headers: list[tuple[str, str]]) -> bytes:

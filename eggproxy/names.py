@@ -56,6 +56,15 @@ def is_filename(name: str) -> bool:
     )
 
 
+def is_of_project(filename: str, project: NormalizedName) -> bool:
+    """Say whether a distribution's filename is a project's name, and then a version."""
+    if filename.endswith((".whl", ".egg")):
+        # Within the name of a wheel or an egg, a - is written as _ .
+        return normalize(filename.partition("-")[0]) == project
+    name = normalize(filename)
+    return name.startswith(f"{project}-") and name[len(project) + 1 : len(project) + 2].isdigit()
+
+
 def distribution_of(filename: str) -> str:
     """Take off what the name of a sibling has more than that of its distribution."""
     for suffix in SIBLINGS:

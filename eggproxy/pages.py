@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from eggproxy import freshness
 from eggproxy.errors import (
@@ -21,11 +21,11 @@ from eggproxy.health import Health
 from eggproxy.model import ProjectDetail
 from eggproxy.names import NormalizedName, distribution_of
 from eggproxy.negotiation import Form
-from eggproxy.refresh import Refresher, UnstoredError
+from eggproxy.refresh import Outcome, Refresher, UnstoredError
 from eggproxy.revalidation import REMOVAL_GRACE, SLACK, Revalidator, witness
 from eggproxy.store import EggsDirectory, Record
 from eggproxy.transfer import Wanted
-from eggproxy.upstream import NotAskedError, OfflineError, Upstream, shown
+from eggproxy.upstream import NotAskedError, OfflineError, PageSource, Upstream, Upstreams, shown
 
 STORED_DELAY = 0.5
 """Seconds after a file has come until the page of files on disk lists it, for plain servers."""
@@ -41,6 +41,8 @@ class PageState:
     fresh_until: float
     age: int
     cache_status: str
+    # What the caches behind this one said, the nearest to the origin first.
+    chain: str = ""
     # The page itself, where the disk does not take it.
     unstored: Mapping[Form, bytes] | None = None
 
@@ -55,7 +57,7 @@ class Pages:
     def __init__(  # noqa: PLR0913, PLR0917  what it works with, and by which rules
         self,
         store: EggsDirectory,
-        upstream: Upstream,
+        upstreams: Upstreams,
         lifetime: Lifetime,
         clock: Callable[[], float] = time.time,
         health: Health | None = None,
@@ -66,13 +68,13 @@ class Pages:
         self._health = health or Health()
         self.store = store
         self.lifetime = lifetime
-        self._upstream = upstream
-        self._refresher = Refresher(store, upstream, clock)
+        self._upstreams = upstreams
+        self._refresher = Refresher(store, upstreams, clock)
         self._clock = clock
-        self._flights: Flights[Name, str] = Flights("page")
+        self._flights: Flights[Name, Outcome] = Flights("page")
         self._findings = Findings(clock, always_refresh=lifetime.always_refresh)
         self._revalidator = Revalidator(
-            store, upstream, clock, self._health, self._findings, self._refresher, removal_grace
+            store, upstreams, clock, self._health, self._findings, self._refresher, removal_grace
         )
         self._noted_lock = threading.Lock()
         self._noted: set[NormalizedName] = set()
@@ -85,53 +87,72 @@ class Pages:
         """
         now = self._clock()
         checked = self.store.checked(name)
-        trusted = self._is_trusted()
-        if checked is not None and self.lifetime.is_fresh(checked, now) and trusted:
-            return self._state(checked, "hit")
-        known = self._findings.recall(name, stored=checked is not None) or self._refusal()
+        upstream = self._source(name, stored=checked is not None)
+        lifetime = self._lifetime_from(upstream)
+        # After an outage, the first request finds out whether what is fresh still is.
+        trusted = not upstream.is_doubtful()
+        if checked is not None and lifetime.is_fresh(checked, now) and trusted:
+            return self._state(checked, Outcome("hit"), lifetime)
+        known = self._findings.recall(name, stored=checked is not None) or _refusal(upstream)
         if known is not None:
-            return self._instead(checked, known)
-        outage = self.is_outage()
+            return self._instead(checked, known, upstream)
+        outage = not upstream.available()
         flight, joined = self._fly(name)
         if checked is not None and outage:
             # Perhaps it is over; nobody waits to see.
-            return self._left_alone(checked)
-        if checked is not None and trusted and self._is_passable(name, checked, now):
-            return self._state(checked, "hit; detail=revalidating")
+            return self._left_alone(checked, upstream)
+        if checked is not None and trusted and _is_passable(lifetime, name, checked, now):
+            return self._state(checked, Outcome("hit; detail=revalidating"), lifetime)
         try:
-            outcome = self._wait(name, flight, stored=checked is not None)
+            outcome = self._wait(name, flight, upstream, stored=checked is not None)
         except EggProxyError as error:
-            return self._instead(checked, error)
-        how = f"{outcome}; collapsed" if joined else outcome
-        return self._state(self.store.checked(name) or now, how)
+            return self._instead(checked, error, upstream)
+        if joined:
+            outcome = Outcome(f"{outcome.cache_status}; collapsed", outcome.chain)
+        return self._state(self.store.checked(name) or now, outcome, lifetime)
 
-    def is_outage(self) -> bool:
-        """Say whether upstream cannot be asked now, so that only what is on disk can be had."""
-        return not self._upstream.available()
+    def is_outage(self, name: Name = None) -> bool:
+        """Say whether upstream cannot be asked now, so that only what is on disk can be had.
 
-    def lists_stored(self) -> bool:
+        That is upstream as a whole, or what is asked about the project of that name.
+        """
+        if name is None:
+            return not self._upstreams.available()
+        return not self._source(name).available()
+
+    def lists_stored(self, name: Name = None) -> bool:
         """Say whether pages are to list only the files that are on disk, as in an outage."""
-        return self._lists_stored and self.is_outage()
+        return self._lists_stored and self.is_outage(name)
 
     def may_be_hot(self) -> bool:
         """Say whether fresh pages may be answered without a second thought."""
-        return not self.lists_stored() and self._is_trusted()
+        return not self.lists_stored() and not self._upstreams.is_doubtful()
 
-    def _is_trusted(self) -> bool:
-        """Say whether fresh pages are fresh: after an outage, the first request finds out."""
-        return not self._upstream.is_doubtful()
+    def _source(self, name: Name, *, stored: bool = True) -> PageSource:
+        """Find who is asked for a page; who else there is matters only where it is not stored."""
+        if isinstance(self._upstreams, Upstream):
+            return self._upstreams
+        record = self.store.record(name) if stored else None
+        return self._upstreams.of(name, record.index if record else None)
+
+    def _lifetime_from(self, upstream: PageSource) -> Lifetime:
+        interval = upstream.update_interval
+        if interval is None or interval == self.lifetime.interval:
+            return self.lifetime
+        return replace(self.lifetime, interval=interval)
 
     def is_fresh(self, name: Name) -> bool:
         """Say whether a page is stored and fresh."""
         checked = self.store.checked(name)
-        return checked is not None and self.lifetime.is_fresh(checked, self._clock())
+        lifetime = self._lifetime_from(self._source(name))
+        return checked is not None and lifetime.is_fresh(checked, self._clock())
 
     def revalidate(self, name: Name) -> str:
         """Ask upstream about a page now, whatever its age; say what came of it (RFC 9211).
 
         Raises EggProxyError.
         """
-        return self._fly(name)[0].result()
+        return self._fly(name)[0].result().cache_status
 
     def detail(self, project: NormalizedName) -> tuple[ProjectDetail, Record]:
         """Read what is known of a project, made fresh before. Raises EggProxyError."""
@@ -139,7 +160,7 @@ class Pages:
         held = self._findings.unstored(project) if unstored is not None else None
         record = self.store.record(project) if held is None else held.record
         if record is None or record.detail is None:
-            self._wait(project, self._fly(project)[0], stored=False)
+            self._wait(project, self._fly(project)[0], self._source(project), stored=False)
             record = self.store.record(project)
         if record is None or record.detail is None:
             raise NoSuchProjectError(project)
@@ -167,7 +188,7 @@ class Pages:
             flight, _joined = self._flights.join(
                 project, lambda: self._revalidator.run(project, now, anew=True)
             )
-            self._wait(project, flight, stored=False)
+            self._wait(project, flight, self._source(project), stored=False)
             known = self._read_settled(project)
         return known
 
@@ -216,7 +237,8 @@ class Pages:
         Nobody waits for upstream; in an outage it is asked beside that, now and then, whether it
         is over.
         """
-        if self.is_outage() and self._refusal() is None:
+        upstream = self._source(project)
+        if not upstream.available() and upstream.refusal() is None:
             self._fly(project)
         try:
             # Not under the page's lock, with which somebody may be waiting for a silent upstream.
@@ -225,34 +247,26 @@ class Pages:
             self._health.disk_failed(error)
             return False
 
-    def _fly(self, name: Name) -> tuple[Future[str], bool]:
+    def _fly(self, name: Name) -> tuple[Future[Outcome], bool]:
         """Begin to ask upstream, or join who does; say whether it was joined."""
         now = self._clock()
         return self._flights.join(name, lambda: self._revalidator.run(name, now))
 
-    def _refusal(self) -> EggProxyError | None:
-        return None if self._upstream.available() else self._upstream.refusal()
-
-    def _is_passable(self, name: Name, checked: float, now: float) -> bool:
-        """Say whether a stale page is served at once; upstream is being asked."""
-        if name is None and not self.lifetime.always_refresh:
-            # Nobody waits 40 MB long for names that were right half an hour ago.
-            return True
-        return self.lifetime.is_passable(checked, now)
-
-    def _instead(self, checked: float | None, error: EggProxyError) -> PageState:
+    def _instead(
+        self, checked: float | None, error: EggProxyError, upstream: PageSource
+    ) -> PageState:
         """Serve what there is instead of an error; where there is nothing, raise it."""
         if isinstance(error, UnstoredError):
             return self._passed_on(error)
         if checked is None:
             raise error.again()
         if isinstance(error, NotAskedError | OfflineError):
-            return self._left_alone(checked)
+            return self._left_alone(checked, upstream)
         status = f"fwd=stale; fwd-status={int(error.status)}; detail=stale-if-error"
         return self._stale(checked, status)
 
-    def _left_alone(self, checked: float) -> PageState:
-        why = "offline" if self._upstream.offline else "upstream-unavailable"
+    def _left_alone(self, checked: float, upstream: PageSource) -> PageState:
+        why = "offline" if upstream.offline else "upstream-unavailable"
         return self._stale(checked, f"hit; detail={why}")
 
     def _passed_on(self, unstored: UnstoredError) -> PageState:
@@ -263,31 +277,46 @@ class Pages:
             unstored=unstored.pages,
         )
 
-    def _state(self, checked: float, cache_status: str) -> PageState:
+    def _state(self, checked: float, outcome: Outcome, lifetime: Lifetime) -> PageState:
         return PageState(
-            fresh_until=self.lifetime.fresh_until(checked),
+            fresh_until=lifetime.fresh_until(checked),
             age=freshness.age(checked, self._clock()),
-            cache_status=cache_status,
+            cache_status=outcome.cache_status,
+            chain=outcome.chain,
         )
 
     def _stale(self, checked: float, cache_status: str) -> PageState:
         age = freshness.age(checked, self._clock())
         return PageState(fresh_until=0.0, age=age, cache_status=cache_status)
 
-    def _wait(self, name: Name, flight: Future[str], *, stored: bool) -> str:
+    def _wait(
+        self, name: Name, flight: Future[Outcome], upstream: PageSource, *, stored: bool
+    ) -> Outcome:
         """Wait for a refresh no longer than the timeout in all, and a moment.
 
         In that moment it shows what upstream itself did in that time. Without a stored page there
         is time for waiting for another process, too.
         """
-        timeout = self._upstream.timeout
+        timeout = upstream.timeout
         patience = timeout + MOMENT + (0 if stored else timeout * SLACK)
         try:
             # The project list takes its time, where there is none to show instead.
             return flight.result(None if name is None and not stored else patience)
         except TimeoutError:
             # The refresh goes on; whoever comes later has its result, or does not wait as long.
-            error = UpstreamUnavailableError(shown(self._upstream.index), "does not answer in time")
+            error = UpstreamUnavailableError(shown(upstream.index), "does not answer in time")
             self._findings.note_overdue(name, flight, error)
-            self._upstream.doubt(witness(name, stored=stored), error.why)
+            upstream.doubt(witness(name, stored=stored), error.why)
             raise error from None
+
+
+def _refusal(upstream: PageSource) -> EggProxyError | None:
+    return None if upstream.available() else upstream.refusal()
+
+
+def _is_passable(lifetime: Lifetime, name: Name, checked: float, now: float) -> bool:
+    """Say whether a stale page is served at once; upstream is being asked."""
+    if name is None and not lifetime.always_refresh:
+        # Nobody waits 40 MB long for names that were right half an hour ago.
+        return True
+    return lifetime.is_passable(checked, now)

@@ -30,6 +30,8 @@ class Passing:
         self.wanted = wanted
         self.total: int | None = None
         self.joined = False
+        # What the caches behind this one said is known to who has asked, and told to nobody.
+        self.chain = ""
         self._upstream = upstream
         self._changed = threading.Condition()
         # The bytes from `_base` on that have come and have not been read.

@@ -1,6 +1,7 @@
 """From the path of a URL to what it asks for; the only place where addresses are taken apart."""
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
@@ -79,6 +80,14 @@ class RedirectTarget:
 Target = HomeTarget | HealthTarget | ListTarget | ProjectTarget | FileTarget | RedirectTarget
 
 
+@dataclass(frozen=True, slots=True)
+class ChannelTarget:
+    """Something in a channel of that name, which has an address of its own."""
+
+    channel: str
+    target: Target
+
+
 def decode(raw_path: bytes) -> str:
     """Decode a request's path once and strictly.
 
@@ -102,20 +111,22 @@ def _unescape(escape: re.Match[bytes]) -> bytes:
     return byte
 
 
-def resolve(path: str, *, mounted: str | None = None) -> Target:
+def resolve(
+    path: str, *, mounted: str | None = None, channels: Container[str] = frozenset()
+) -> Target | ChannelTarget:
     """Find what a decoded path asks for.
 
     `mounted` is the prefix that the server around has already taken off (WSGI's SCRIPT_NAME);
-    without one the path begins with one of `PREFIXES`.
+    without one the path begins with one of `PREFIXES`. `channels` are the names there are.
 
     Raises BadRequestError, URITooLongError, or NotFoundError where nothing can ever be.
     """
     _refuse_traps(path)
     if mounted:
-        return _within(path, mounted)
+        return _within_channel(path, mounted, channels)
     for prefix in PREFIXES:
         if path == prefix or path.startswith(f"{prefix}/"):
-            return _within(path.removeprefix(prefix), prefix)
+            return _within_channel(path.removeprefix(prefix), prefix, channels)
     if path in {"", "/"}:
         return HomeTarget()
     if path == HEALTH:
@@ -132,6 +143,15 @@ def _refuse_traps(path: str) -> None:
         raise BadRequestError("the address holds a step of dots only")
 
 
+def _within_channel(path: str, prefix: str, channels: Container[str]) -> Target | ChannelTarget:
+    """Take apart what follows the index's prefix, and perhaps the name of a channel."""
+    folder = path[1:].partition("/")[0]
+    if not folder.startswith("+") or not folder[1:] or folder[1:] not in channels:
+        return _within(path, prefix)
+    below = path[1 + len(folder) :]
+    return ChannelTarget(folder[1:], _within(below, f"{prefix}/{folder}"))
+
+
 def _within(path: str, prefix: str) -> Target:  # noqa: PLR0911  one for each kind of address
     """Take apart what follows the index's prefix."""
     match path.split("/"):
@@ -140,14 +160,14 @@ def _within(path: str, prefix: str) -> Target:  # noqa: PLR0911  one for each ki
         case ["", folder, *rest] if folder == STORED and rest:
             return _stored("/".join(["", *rest]), f"{prefix}/{STORED}")
         case [""]:
-            return RedirectTarget(f"{quote(prefix)}/")
+            return RedirectTarget(f"{_quoted(prefix)}/")
         case ["", ""]:
             return ListTarget()
         case ["", literal] if literal in _LITERAL_PAGES:
             return ListTarget(_LITERAL_PAGES[literal])
         case ["", name]:
             _project(name)
-            return RedirectTarget(f"{quote(prefix)}/{quote(name)}/")
+            return RedirectTarget(f"{_quoted(prefix)}/{quote(name)}/")
         case ["", name, ""]:
             return ProjectTarget(_project(name))
         case ["", name, literal] if literal in _LITERAL_PAGES:
@@ -166,6 +186,10 @@ def _stored(path: str, prefix: str) -> Target:
         case RedirectTarget():
             return target
     raise NotFoundError("Nothing is at this address. A stored page is at /+stored/NAME/.")
+
+
+def _quoted(prefix: str) -> str:
+    return quote(prefix, safe="/+")
 
 
 def _project(name: str) -> NormalizedName:

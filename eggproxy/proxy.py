@@ -21,7 +21,7 @@ from eggproxy.errors import NoSuchFileError, NothingStoredError, StorageError
 from eggproxy.health import Health
 from eggproxy.home import home_page
 from eggproxy.model import File, ProjectDetail
-from eggproxy.names import METADATA, SIGNATURE, NormalizedName
+from eggproxy.names import METADATA, SIGNATURE, NormalizedName, distribution_of
 from eggproxy.negotiation import Preference
 from eggproxy.pages import Pages
 from eggproxy.paths import (
@@ -75,13 +75,13 @@ class Proxy:
         """Have a project's page; in an outage the one that lists what can be had."""
         if target.media_type is not None:
             preference = preference._replace(media_type=target.media_type)
-        if target.stored or self.pages.lists_stored():
+        if target.stored or self.pages.lists_stored(target.project):
             if self.pages.has_stored_page(target.project):
                 return self._stored_page(target.project, preference)
             if target.stored:
                 raise NothingStoredError(target.project)
         page = self._page(target.project, preference)
-        if self.pages.lists_stored() and self.pages.has_stored_page(target.project):
+        if self.pages.lists_stored(target.project) and self.pages.has_stored_page(target.project):
             # It has just turned out.
             return self._stored_page(target.project, preference)
         return page
@@ -113,6 +113,7 @@ class Proxy:
             content_type=preference.content_type,
             cache_control=PAGE_CACHE_CONTROL,
             cache_status=state.cache_status,
+            chain=state.chain,
             fresh_until=state.fresh_until,
             encoding="gzip" if preference.gzip else None,
             vary=VARY,
@@ -124,17 +125,19 @@ class Proxy:
             return self._stored(target, "hit")
         if target.stored:
             raise NoSuchFileError(target.project, target.filename, "it is not stored here")
-        file = _offered(self.pages.detail(target.project), target) or _offered(
+        offer = _offered(self.pages.detail(target.project), target) or _offered(
             self.pages.settled(target.project, target.filename), target
         )
-        if file is None:
+        if offer is None:
             raise NoSuchFileError(target.project, target.filename)
+        file, index = offer
         wanted = Wanted(
             project=target.project,
             filename=target.filename,
             url=file.url,
             size=file.size,
             digest=strongest(file.hashes),
+            index=index,
         )
         try:
             return self._coming(target, file, wanted)
@@ -158,6 +161,7 @@ class Proxy:
             content_type=OCTETS,
             cache_control=_cache_control(target.filename),
             cache_status=cache_status + ("; collapsed" if growing.joined else ""),
+            chain=growing.chain,
             etag=_etag(file),
         )
 
@@ -204,14 +208,19 @@ class Proxy:
         return policy.offered(record.detail, target.filename)
 
 
-def _offered(known: tuple[ProjectDetail, Record] | None, target: FileTarget) -> File | None:
-    """Find a file, unless it is metadata that upstream promised and does not have."""
+def _offered(
+    known: tuple[ProjectDetail, Record] | None, target: FileTarget
+) -> tuple[File, str] | None:
+    """Find a file and the name of its index, unless it is metadata that upstream does not have."""
     if known is None:
         return None
     detail, record = known
     if target.filename in {name + METADATA for name in record.withdrawn}:
         return None
-    return policy.offered(detail, target.filename)
+    file = policy.offered(detail, target.filename)
+    if file is None:
+        return None
+    return file, record.sources.get(distribution_of(target.filename), record.index)
 
 
 def _etag(file: File) -> str | None:

@@ -2,7 +2,8 @@
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -13,18 +14,27 @@ from eggproxy.errors import (
     StorageError,
     UpstreamNonsenseError,
 )
+from eggproxy.merging import merged, merged_lists
 from eggproxy.model import ProjectDetail
 from eggproxy.names import METADATA, NormalizedName
 from eggproxy.negotiation import Form
 from eggproxy.store import EggsDirectory, Gone, Record, Validators
 from eggproxy.turns import Turns
-from eggproxy.upstream import Fetched, Missing, NotModified, Upstream, shown
+from eggproxy.upstream import Fetched, Missing, NotModified, PageSource, Upstreams, shown
 
 log = logging.getLogger("eggproxy")
 
 
 WITHDRAWN_FOR = 3600.0
 """Seconds for which metadata that upstream does not have is not promised, at least."""
+
+
+class Outcome(NamedTuple):
+    """What came of asking upstream, in the words of Cache-Status (RFC 9211)."""
+
+    cache_status: str
+    # What the caches behind this one said, the nearest to the origin first.
+    chain: str = ""
 
 
 class UnstoredError(StorageError):
@@ -43,14 +53,16 @@ class Refresher:
     """
 
     def __init__(
-        self, store: EggsDirectory, upstream: Upstream, clock: Callable[[], float]
+        self, store: EggsDirectory, upstreams: Upstreams, clock: Callable[[], float]
     ) -> None:
         self._store = store
-        self._upstream = upstream
+        self._upstreams = upstreams
         self._clock = clock
         self._turns = Turns()
 
-    def refresh(self, name: NormalizedName | None, record: Record | None) -> str:
+    def refresh(
+        self, name: NormalizedName | None, record: Record | None, upstream: PageSource
+    ) -> Outcome:
         """Ask upstream about a page of which `record` is known; say what came of it (RFC 9211).
 
         Raises EggProxyError; the stored page is as it was then.
@@ -59,25 +71,30 @@ class Refresher:
             # Upstream may have put there what it lacked: the page is read as if it were a new one.
             record = msgspec.structs.replace(record, withdrawn=[], validators=Validators())
         known = record.validators if record else Validators()
-        page = self._fetch(name, known)
-        if isinstance(page, NotModified):
+        pages = self._fetch(name, known, upstream)
+        if isinstance(pages, NotModified):
             self._store.touch(name, self._clock())
-            return "fwd=stale; fwd-status=304"
-        digest = hashlib.sha256(page.body).hexdigest()
-        if record is not None and digest == known.digest and page.url == record.url:
+            return Outcome("fwd=stale; fwd-status=304")
+        first = pages[0]
+        chain = first.cache_status if len(pages) == 1 else ""
+        digest = _digest(pages)
+        same = record is not None and (record.url, record.index) == (first.url, first.index)
+        if same and digest == known.digest:
             self._store.touch(name, self._clock())
-            return "fwd=stale; fwd-status=200"
+            return Outcome("fwd=stale; fwd-status=200", chain)
         try:
-            self._take(name, page, digest, record)
+            self._take(name, pages, digest, record)
         except parse.Nonsense as nonsense:
-            raise UpstreamNonsenseError(shown(page.url), nonsense.why) from None
+            raise UpstreamNonsenseError(shown(first.url), nonsense.why) from None
         except EggProxyError:
             raise
         except Exception as error:
             # A page that our parser trips over must not take down what is stored.
             log.exception("%s: cannot read upstream's page; please report it", name)
-            raise UpstreamNonsenseError(shown(page.url), "sent a page beyond reading") from error
-        return f"fwd={'uri-miss' if record is None else 'stale'}; fwd-status=200; stored"
+            raise UpstreamNonsenseError(shown(first.url), "sent a page beyond reading") from error
+        return Outcome(
+            f"fwd={'uri-miss' if record is None else 'stale'}; fwd-status=200; stored", chain
+        )
 
     def withdraw_metadata(self, project: NormalizedName, filename: str) -> None:
         """No longer advertise a `.metadata` that upstream promised and does not have."""
@@ -127,34 +144,63 @@ class Refresher:
     def _is_due(self, record: Record) -> bool:
         return not 0 <= self._clock() - record.withdrawn_at < WITHDRAWN_FOR
 
-    def _fetch(self, name: NormalizedName | None, known: Validators) -> Fetched | NotModified:
-        path = "" if name is None else f"{name}/"
+    def _fetch(
+        self, name: NormalizedName | None, known: Validators, upstream: PageSource
+    ) -> Sequence[Fetched] | NotModified:
         try:
-            return self._upstream.page(path, etag=known.etag, last_modified=known.last_modified)
+            return upstream.pages(name, known)
         except Missing:
             if name is not None:
                 raise NoSuchProjectError(name) from None
-            where = shown(self._upstream.index)
+            where = shown(upstream.index)
             raise UpstreamNonsenseError(where, "has no project list at this address") from None
 
     def _take(
-        self, name: NormalizedName | None, page: Fetched, digest: str, old: Record | None
+        self,
+        name: NormalizedName | None,
+        pages: Sequence[Fetched],
+        digest: str,
+        old: Record | None,
     ) -> None:
-        """Read a page that is new, and put it in place. Raises Nonsense."""
+        """Read pages that are new, and put what they say in place. Raises Nonsense."""
+        page = pages[0]
         validators = Validators(etag=page.etag, last_modified=page.last_modified, digest=digest)
-        record = Record(url=page.url, validators=validators)
+        record = Record(url=page.url, validators=validators, index=page.index)
         if name is None:
-            self._put_list(page, record)
+            self._put_list(pages, record)
             return
-        with self._turns.turn(len(page.body)):
-            self._take_project(name, page, record, old)
+        with self._turns.turn(sum(len(page.body) for page in pages)):
+            details = [self._read(name, page) for page in pages]
+            detail = merged(details)
+            if len(pages) > 1:
+                record = msgspec.structs.replace(record, sources=_sources(pages, details))
+            self._take_project(name, detail, record, old)
 
-    def _take_project(
-        self, name: NormalizedName, page: Fetched, record: Record, old: Record | None
-    ) -> None:
-        detail = parse.project_detail(
+    def _read(self, name: NormalizedName, page: Fetched) -> ProjectDetail:
+        """Read what a page says of a project, but for files at hosts that must not be asked."""
+        detail = page.detail or parse.project_detail(
             page.body, content_type=page.content_type, url=page.url, project=name
         )
+        hosts = self._upstreams.named(page.index).hosts
+        # Few hosts, and thousands of files.
+        by_host = {file.url.partition("//")[2].partition("/")[0]: file.url for file in detail.files}
+        refused = {host for host, url in by_host.items() if not hosts.permits(url)}
+        if not refused:
+            return detail
+        log.warning(
+            "%s: files at %s are left out; if that host is right, name it in allow_hosts",
+            *(name, ", ".join(sorted(refused))),
+        )
+        files = [
+            file
+            for file in detail.files
+            if file.url.partition("//")[2].partition("/")[0] not in refused
+        ]
+        return msgspec.structs.replace(detail, files=files)
+
+    def _take_project(
+        self, name: NormalizedName, detail: ProjectDetail, record: Record, old: Record | None
+    ) -> None:
         if old is not None and old.detail is not None:
             # PEP 792: a quarantined project MUST NOT offer any file.
             quarantined = detail.status is not None and detail.status.status == "quarantined"
@@ -169,7 +215,17 @@ class Refresher:
                 pinned=pinned,
             )
             self._remove_replaced(old.detail, detail)
+            if old.index != record.index:
+                self._remove_foreign(old.detail, detail)
         self._put_project(name, record, detail, self._clock())
+
+    def _remove_foreign(self, old: ProjectDetail, new: ProjectDetail) -> None:
+        """Remove stored files that another index had, and that the one that counts now has not."""
+        known = {file.filename: file.hashes for file in new.files}
+        for file in old.files:
+            if file.hashes != known.get(file.filename):
+                self._store.remove_file(new.name, file.filename)
+                self._store.remove_file(new.name, file.filename + METADATA)
 
     def _remove_replaced(self, old: ProjectDetail, new: ProjectDetail) -> None:
         """Remove stored files that upstream has replaced: what is advertised is what is served."""
@@ -200,9 +256,29 @@ class Refresher:
         kept = policy.on_disk(record.detail, self._store.stored_files(project))
         self._store.write_stored(project, _rendered(kept) if kept.files else {})
 
-    def _put_list(self, page: Fetched, record: Record) -> None:
-        projects = parse.project_list(page.body, content_type=page.content_type, url=page.url)
-        self._store.write_list(render.project_list(projects), record, self._clock())
+    def _put_list(self, pages: Sequence[Fetched], record: Record) -> None:
+        lists = [
+            parse.project_list(page.body, content_type=page.content_type, url=page.url)
+            for page in pages
+        ]
+        self._store.write_list(render.project_list(merged_lists(lists)), record, self._clock())
+
+
+def _digest(pages: Sequence[Fetched]) -> str:
+    if len(pages) == 1:
+        return hashlib.sha256(pages[0].body).hexdigest()
+    digests = [hashlib.sha256(page.body).digest() for page in pages]
+    return hashlib.sha256(b"".join(digests)).hexdigest()
+
+
+def _sources(pages: Sequence[Fetched], details: Sequence[ProjectDetail]) -> dict[str, str]:
+    """Name the index of each file that is not from the first of them."""
+    index = {
+        file.filename: page.index
+        for page, detail in reversed(list(zip(pages, details, strict=True)))
+        for file in detail.files
+    }
+    return {filename: name for filename, name in index.items() if name != pages[0].index}
 
 
 def _rendered(detail: ProjectDetail) -> dict[Form, bytes]:

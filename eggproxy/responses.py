@@ -10,7 +10,7 @@ from typing import NamedTuple
 from eggproxy.answers import Growing, GrowingFile, Moved, Text
 from eggproxy.conditional import Span, not_modified, requested_span
 from eggproxy.errors import BadRequestError, EggProxyError, MethodNotAllowedError
-from eggproxy.hot import Prepared
+from eggproxy.hot import Prepared, said
 
 MAX_HEADER = 8192
 """Longest request header that is read, in characters."""
@@ -35,6 +35,8 @@ class Request(NamedTuple):
     authorization: str | None = None
     # The address of the peer, as the server around knows it.
     client: str | None = None
+    # Through which proxies it has come (RFC 9110, 7.6.3).
+    via: str | None = None
 
     def __repr__(self) -> str:
         """Show which request it is; headers may hold secrets."""
@@ -115,7 +117,7 @@ def of_growing(answer: Growing, request: Request) -> Response:
     """Answer with a file that is on its way. Raises RangeNotSatisfiableError."""
     headers = [
         ("Cache-Control", answer.cache_control),
-        ("Cache-Status", f"eggproxy; {answer.cache_status}"),
+        ("Cache-Status", said(answer.cache_status, answer.chain)),
         ("X-Content-Type-Options", "nosniff"),
     ]
     if answer.etag is not None:

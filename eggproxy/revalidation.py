@@ -20,9 +20,16 @@ from eggproxy.findings import Findings, Name
 from eggproxy.freshness import CLOCK_SKEW
 from eggproxy.health import Health
 from eggproxy.names import NormalizedName
-from eggproxy.refresh import Refresher
+from eggproxy.refresh import Outcome, Refresher
 from eggproxy.store import EggsDirectory, Record, Validators
-from eggproxy.upstream import NotAskedError, OfflineError, OutageError, Upstream, shown
+from eggproxy.upstream import (
+    NotAskedError,
+    OfflineError,
+    OutageError,
+    PageSource,
+    Upstreams,
+    shown,
+)
 
 log = logging.getLogger("eggproxy")
 
@@ -43,7 +50,7 @@ class Revalidator:
     def __init__(  # noqa: PLR0913, PLR0917  all that an answer of upstream may change
         self,
         store: EggsDirectory,
-        upstream: Upstream,
+        upstreams: Upstreams,
         clock: Callable[[], float],
         health: Health,
         findings: Findings,
@@ -51,14 +58,14 @@ class Revalidator:
         removal_grace: float,
     ) -> None:
         self._store = store
-        self._upstream = upstream
+        self._upstreams = upstreams
         self._clock = clock
         self._health = health
         self._findings = findings
         self._refresher = refresher
         self._removal_grace = removal_grace
 
-    def run(self, name: Name, since: float, *, anew: bool = False) -> str:
+    def run(self, name: Name, since: float, *, anew: bool = False) -> Outcome:
         """Ask upstream, under the page's lock, unless somebody else has done so `since`.
 
         With `anew` the page is taken again even if it has not changed upstream. Says what came of
@@ -73,40 +80,43 @@ class Revalidator:
                 self._health.disk_failed(error)
             checked = self._store.checked(name)
             if checked is not None and since <= checked <= self._clock() + CLOCK_SKEW:
-                return "fwd=stale; collapsed"
-            if time.monotonic() - began > self._upstream.timeout * SLACK:
+                return Outcome("fwd=stale; collapsed")
+            record = self._store.record(name)
+            upstream = self._upstreams.of(name, record.index if record else None)
+            if time.monotonic() - began > upstream.timeout * SLACK:
                 # Processes that ask one after the other would each wait for their turn as well.
                 why = "has not answered another process in time"
-                waited = UpstreamUnavailableError(shown(self._upstream.index), why)
+                waited = UpstreamUnavailableError(shown(upstream.index), why)
                 self._findings.note(name, waited)
                 raise waited
-            record = self._store.record(name)
             if anew and record is not None:
                 record = msgspec.structs.replace(record, validators=Validators())
-            outcome = self._ask(name, record)
+            outcome = self._ask(name, record, upstream)
         self._findings.forget(name)
         return outcome
 
-    def _ask(self, name: Name, record: Record | None) -> str:
+    def _ask(self, name: Name, record: Record | None, upstream: PageSource) -> Outcome:
         """Ask upstream, and note what came of it; the page's lock is held."""
         try:
-            outcome = self._refresher.refresh(name, record)
+            outcome = self._refresher.refresh(name, record, upstream)
             if name is not None and record is not None and record.gone is not None:
                 self._welcome_back(name)
         except (NotAskedError, OfflineError):
             raise
         except StorageError as error:
-            self._upstream.trust()
+            upstream.trust()
             self._health.disk_failed(error)
             self._findings.note(name, error)
             raise
         except EggProxyError as error:
-            self._note_failure(name, error, record)
+            self._note_failure(name, error, record, upstream)
             raise
-        self._upstream.trust()
+        upstream.trust()
         return outcome
 
-    def _note_failure(self, name: Name, error: EggProxyError, record: Record | None) -> None:
+    def _note_failure(
+        self, name: Name, error: EggProxyError, record: Record | None, upstream: PageSource
+    ) -> None:
         # With the host down as a whole, nothing is known of the page.
         if not isinstance(error, OutageError):
             self._findings.note(name, error)
@@ -115,7 +125,7 @@ class Revalidator:
                 self._note_denied(error.project, record)
             return
         if isinstance(error, UpstreamError) and not isinstance(error, OutageError):
-            self._upstream.doubt(witness(name, stored=record is not None), error.why)
+            upstream.doubt(witness(name, stored=record is not None), error.why)
         kept = "nothing is stored" if record is None else "the stored page stays"
         log.warning("%s: %s (%s)", name or "project list", error, kept)
 

@@ -34,6 +34,8 @@ class Wanted:
     url: str
     size: int | None = None
     digest: tuple[str, str] | None = None
+    # The name of the index whose page names it.
+    index: str = ""
 
     @property
     def identity(self) -> str:
@@ -114,7 +116,12 @@ class Transfer:
         ) as stream:
             total = self._total(stream)
             self.writer.partial.announce(
-                Announced(total=total, validator=stream.validator, marked=self.writer.marked)
+                Announced(
+                    total=total,
+                    validator=stream.validator,
+                    marked=self.writer.marked,
+                    chain=stream.cache_status,
+                )
             )
             self.on_news()
             for block in self._new_blocks(stream, have):

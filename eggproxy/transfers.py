@@ -23,7 +23,7 @@ from eggproxy.remembered import Remembered
 from eggproxy.store import EggsDirectory, Partial, Tail, Writer
 from eggproxy.store.partial import HOLD_BACK, Progress
 from eggproxy.transfer import StartAgain, Transfer, Wanted, strongest
-from eggproxy.upstream import NotAskedError, OfflineError, Upstream, shown
+from eggproxy.upstream import NotAskedError, OfflineError, Upstream, Upstreams, shown
 
 __all__ = ["Growing", "Transfers", "Wanted", "strongest"]
 
@@ -56,10 +56,13 @@ class Growing:
         upstream: Upstream,
         *,
         joined: bool,
+        chain: str = "",
     ) -> None:
         self.wanted = wanted
         self.total = total
         self.joined = joined
+        # What the caches behind this one said (RFC 9211).
+        self.chain = chain
         self._tail = tail
         self._flight = flight
         self._upstream = upstream
@@ -117,14 +120,14 @@ class Transfers:
     def __init__(
         self,
         store: EggsDirectory,
-        upstream: Upstream,
+        upstreams: Upstreams,
         health: Health | None = None,
         on_stored: Callable[[Wanted, str | None], None] = _ignore,
     ) -> None:
         self._health = health or Health()
         self._on_stored = on_stored
         self._store = store
-        self._upstream = upstream
+        self._upstreams = upstreams
         # When upstream has answered, when a file is whole, when a transfer has failed. Several, so
         # that hardly anybody is woken by the news of another file.
         self._news = [threading.Condition(threading.RLock()) for _ in range(_STRIPES)]
@@ -171,7 +174,7 @@ class Transfers:
 
     def pass_on(self, wanted: Wanted) -> Passing:
         """Begin to pass a file on that cannot be stored. Raises EggProxyError."""
-        return Passing(wanted, self._upstream).start().wait()
+        return Passing(wanted, self._upstreams.named(wanted.index)).start().wait()
 
     def _fly(self, key: str, wanted: Wanted, partial: Partial) -> tuple[Future[None], bool]:
         flight, joined = self._flights.join(key, lambda: self._bring(wanted, partial))
@@ -211,7 +214,12 @@ class Transfers:
             # Nothing of it can be sent before it is verified; till then an error has a status.
             tail.close()
             return None
-        return Growing(wanted, tail, announced.total, flight, self._upstream, joined=joined)
+        upstream = self._upstreams.named(wanted.index)
+        return Growing(
+            *(wanted, tail, announced.total, flight, upstream),
+            joined=joined,
+            chain=announced.chain,
+        )
 
     def _bring(self, wanted: Wanted, partial: Partial) -> None:
         """Have a file whole on disk, or note that the disk does not take it."""
@@ -251,7 +259,8 @@ class Transfers:
         key = str(writer.partial.path)
         self._led.add(key)
         try:
-            sha256 = Transfer(wanted, writer, self._upstream, lambda: self._tell(key)).run()
+            upstream = self._upstreams.named(wanted.index)
+            sha256 = Transfer(wanted, writer, upstream, lambda: self._tell(key)).run()
         except DigestMismatchError as error:
             log.warning("%s/%s: %s", wanted.project, wanted.filename, error)
             # Once may be an accident on the way, and is tried afresh.

@@ -10,12 +10,16 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from eggproxy.channels import Channel
 from eggproxy.config import Configuration
 from eggproxy.errors import ConfigurationError, EggProxyError, NoSuchProjectError
 from eggproxy.front import Front
 from eggproxy.names import NormalizedName
 from eggproxy.pages import Pages
 from eggproxy.upstream import NotAskedError
+
+Page = tuple[Pages, NormalizedName | None]
+"""A page of a channel; None stands for its project list."""
 
 THREADS = 8
 """How many pages are asked about at once: enough for a fast update, few enough to be polite."""
@@ -37,22 +41,27 @@ def update_all(configuration: Configuration, *, force: bool = False) -> int:
     front.prepare(configuration)
     # Each failure is told once, below.
     logging.getLogger("eggproxy").addHandler(logging.NullHandler())
-    names: list[NormalizedName | None] = list(front.store.projects())
-    if front.store.checked(None) is not None:
-        names.append(None)
-    due = [name for name in names if force or not front.pages.is_fresh(name)]
-    outcomes = _revalidated(front.pages, due)
+    stored = [page for channel in front.channels.values() for page in _stored(channel)]
+    due = [(pages, name) for pages, name in stored if force or not pages.is_fresh(name)]
+    outcomes = _revalidated(due)
     changed = sum(outcome is not None and outcome.endswith("stored") for outcome in outcomes)
     failed = sum(outcome is None for outcome in outcomes)
     print(  # noqa: T201  a command's own word
-        f"{len(due)} of {len(names)} pages asked about: {changed} changed, "
+        f"{len(due)} of {len(stored)} pages asked about: {changed} changed, "
         f"{len(due) - changed - failed} unchanged, {failed} failed, "
         f"in {time.monotonic() - began:.1f} s."
     )
     return failed
 
 
-def _revalidated(pages: Pages, names: list[NormalizedName | None]) -> list[str | None]:
+def _stored(channel: Channel) -> list[Page]:
+    names: list[NormalizedName | None] = list(channel.store.projects())
+    if channel.store.checked(None) is not None:
+        names.append(None)
+    return [(channel.pages, name) for name in names]
+
+
+def _revalidated(due: list[Page]) -> list[str | None]:
     """Ask about pages, several at once; None stands for a failure.
 
     Those that are refused because upstream is down are asked about again when it may be asked,
@@ -60,9 +69,9 @@ def _revalidated(pages: Pages, names: list[NormalizedName | None]) -> list[str |
     """
     outcomes: list[str | None] = []
     hope = HOPE
-    with ThreadPoolExecutor(THREADS) as pool, _progress(len(names)) as (advance, tell):
-        while names:
-            asked = {pool.submit(pages.revalidate, name): name for name in names}
+    with ThreadPoolExecutor(THREADS) as pool, _progress(len(due)) as (advance, tell):
+        while due:
+            asked = {pool.submit(page[0].revalidate, page[1]): page for page in due}
             answered, refused, pause = False, [], 0
             for future in as_completed(asked):
                 error = future.exception()
@@ -70,10 +79,10 @@ def _revalidated(pages: Pages, names: list[NormalizedName | None]) -> list[str |
                     refused.append(asked[future])
                     pause = max(pause, error.retry_after)
                     continue
-                outcomes.append(_outcome(future, asked[future], tell))
+                outcomes.append(_outcome(future, asked[future][1], tell))
                 answered = answered or outcomes[-1] is not None
                 advance()
-            names, hope = refused, HOPE if answered else hope - 1
+            due, hope = refused, HOPE if answered else hope - 1
             time.sleep(pause)
     return outcomes
 

@@ -30,6 +30,7 @@ def request_of(environ: "WSGIEnvironment") -> Request:
         if_range=environ.get("HTTP_IF_RANGE"),
         user=environ.get("REMOTE_USER") or None,
         authorization=environ.get("HTTP_AUTHORIZATION"),
+        via=environ.get("HTTP_VIA"),
         client=environ.get("REMOTE_ADDR") or None,
     )
 

@@ -24,6 +24,7 @@ from eggproxy.findings import MISSING_MEMORY
 from eggproxy.freshness import Lifetime
 from eggproxy.names import METADATA, NormalizedName
 from eggproxy.pages import Pages
+from eggproxy.refresh import Outcome
 from eggproxy.store import EggsDirectory
 from eggproxy.upstream import Upstream as Client
 from tests.servers import PATIENCE, wait_until
@@ -314,8 +315,8 @@ def test_stale__bounded_by_the_timeout(root: Path, upstream: Upstream) -> None:
     upstream.fail("page", rate=50 * 30)
     assert pages.how() == "fwd=stale; fwd-status=503; detail=stale-if-error"
     upstream.heal()
-    flight, joined = pages._flights.join(FOO, lambda: "over")
-    assert "stored" in flight.result(PATIENCE) if joined else "foo-2.0.tar.gz" in pages.page()
+    flight, joined = pages._flights.join(FOO, lambda: Outcome("over"))
+    assert "stored" in flight.result(PATIENCE)[0] if joined else "foo-2.0.tar.gz" in pages.page()
     assert pages.asked() == 1
 
 
@@ -341,7 +342,7 @@ def test_miss__waited_for_another_process_in_vain(root: Path, upstream: Upstream
             waiting = pool.submit(pages.revalidate, FOO)
             wait_until(lambda: list(threads()) != [])
             began = time.monotonic()
-            wait_until(lambda: time.monotonic() > began + pages._upstream.timeout)
+            wait_until(lambda: time.monotonic() > began + pages._upstreams.of(None).timeout)
         with pytest.raises(UpstreamUnavailableError, match="another process"):
             waiting.result(PATIENCE)
     assert pages.asked() == 0
@@ -559,10 +560,10 @@ def test_list__nobody_waits_for_it_when_stale(stale: Case) -> None:
     state = stale.ensure(None)
     assert (state.cache_status, state.age) == ("hit; detail=revalidating", 2 * INTERVAL)
     stale.upstream.add("bar", "bar-1.0.tar.gz", b"")
-    flight, joined = stale._flights.join(None, lambda: "over")
+    flight, joined = stale._flights.join(None, lambda: Outcome("over"))
     gate.open()
     assert joined
-    assert "fwd=stale; fwd-status=" in flight.result(PATIENCE)
+    assert "fwd=stale; fwd-status=" in flight.result(PATIENCE).cache_status
     assert stale.how(None) == "hit"
 
 

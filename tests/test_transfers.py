@@ -220,7 +220,7 @@ def open_files() -> int:
 
 def begin_like(transfers: Transfers) -> Transfers:
     """Have transfers that remember nothing, over the same connections."""
-    return Transfers(transfers._store, transfers._upstream)
+    return Transfers(transfers._store, transfers._upstreams)
 
 
 # Digests.

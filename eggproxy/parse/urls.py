@@ -102,6 +102,8 @@ class Base:
             parts = urlsplit(urljoin(self.url, reference.strip(_HTML_SPACE)))
             # `port` raises for one that is no number, as urlsplit does for broken IPv6 addresses.
             usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+            # An index that is a directory names files of its own; who may not is for others to say.
+            usable = usable or (parts.scheme == "file" and self.url.startswith("file:"))
         except ValueError:
             return None
         if not usable or _OUTSIDE_URL.search(parts.netloc):

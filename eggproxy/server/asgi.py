@@ -55,6 +55,7 @@ _HEADERS = {
     b"range": "range",
     b"if-range": "if_range",
     b"authorization": "authorization",
+    b"via": "via",
 }
 
 

@@ -41,6 +41,8 @@ class Announced(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     live: bool = True
     # Whether the file system keeps the mark of a growing file.
     marked: bool = False
+    # Upstream's Cache-Status, where it is a cache itself.
+    chain: str = ""
 
 
 class Progress(NamedTuple):

@@ -49,6 +49,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     # Files for which upstream names no digest: theirs, in `detail`, is of what came first.
     pinned: list[str] = []
     gone: Gone | None = None
+    # The name of the index that the page came from; of files from others, theirs by filename.
+    index: str = ""
+    sources: dict[str, str] = {}
 
     @property
     def weight(self) -> int:

@@ -9,17 +9,27 @@ from eggproxy.upstream.answers import (
     shown,
 )
 from eggproxy.upstream.faults import NotAskedError, OfflineError, OutageError
+from eggproxy.upstream.flat import FlatUpstream
+from eggproxy.upstream.hosts import Hosts
 from eggproxy.upstream.index import Upstream
+from eggproxy.upstream.priority import Member, Several
+from eggproxy.upstream.roles import PageSource, Upstreams
 
 __all__ = [
     "Fetched",
+    "FlatUpstream",
+    "Hosts",
+    "Member",
     "Missing",
     "NotAskedError",
     "NotModified",
     "OfflineError",
     "OutageError",
+    "PageSource",
     "RangeRefused",
+    "Several",
     "Stream",
     "Upstream",
+    "Upstreams",
     "shown",
 ]

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
+from eggproxy.model import ProjectDetail
+
 
 class Missing(Exception):  # noqa: N818  an answer, not a fault
     """Upstream says that there is no such thing (404, 410)."""
@@ -27,6 +29,11 @@ class Fetched:
     url: str
     etag: str | None
     last_modified: str | None
+    # The name of the index, and its Cache-Status (RFC 9211), if it is a cache.
+    index: str = ""
+    cache_status: str = ""
+    # What the page says, where it has been read already.
+    detail: ProjectDetail | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +44,7 @@ class Stream:
     total: int | None
     validator: str | None
     blocks: Iterator[bytes]
+    cache_status: str = ""
 
 
 def shown(url: str) -> str:

@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from eggproxy.errors import EggProxyError, UpstreamUnavailableError
+from eggproxy.errors import EggProxyError, UpstreamError, UpstreamUnavailableError
 
 
 class OutageError(UpstreamUnavailableError):
@@ -32,4 +32,26 @@ class OfflineError(EggProxyError):
         super().__init__(
             "This is not stored, and this proxy is offline by its setting. "
             "To have it fetched, take offline = 1 out of its configuration and restart it."
+        )
+
+
+class ForbiddenHostError(UpstreamError):
+    """An address that a page of upstream names, or redirects to, and that must not be asked."""
+
+    status = HTTPStatus.BAD_GATEWAY
+
+    def __init__(self, where: str) -> None:
+        why = "is a host that its index may not send this proxy to"
+        super().__init__(where, why, "If it is right, name it in allow_hosts.")
+
+
+class LoopError(EggProxyError):
+    """A question that has come back to us: this proxy is its own upstream, at some remove."""
+
+    status = HTTPStatus.BAD_GATEWAY
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This request has come from this very proxy: its index leads back to it in a loop. "
+            "Name another index in its configuration, or in that of the proxies behind it."
         )

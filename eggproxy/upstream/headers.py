@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import requests
 
 _MISSING = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
+_LONGEST_STATUS = 1000
 # Those that pass; others would come again however often they are tried.
 _PASSING = {408, 425, 429}
 # Those that a host gives when it, or all behind it, is down or too busy: not for one page alone.
@@ -46,6 +47,13 @@ def _asked_for(headers: Mapping[str, str]) -> float:
         return 0.0
     # A date without a zone is in GMT; that of another zone is none of HTTP.
     return max(0.0, (then.replace(tzinfo=UTC) - datetime.now(UTC)).total_seconds())
+
+
+def cache_status(headers: Mapping[str, str]) -> str:
+    """Read Cache-Status (RFC 9211), for the chain of caches; empty if it is not to be repeated."""
+    text = headers.get("Cache-Status", "")
+    usable = len(text) <= _LONGEST_STATUS and text.isascii() and text.isprintable()
+    return text if usable else ""
 
 
 def total_length(headers: Mapping[str, str]) -> int | None:

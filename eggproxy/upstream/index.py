@@ -3,9 +3,10 @@
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from eggproxy.errors import (
@@ -14,6 +15,8 @@ from eggproxy.errors import (
     UpstreamNonsenseError,
     UpstreamUnavailableError,
 )
+from eggproxy.names import NormalizedName
+from eggproxy.upstream import via
 from eggproxy.upstream.answers import (
     Fetched,
     NotModified,
@@ -23,7 +26,15 @@ from eggproxy.upstream.answers import (
 )
 from eggproxy.upstream.circuit import Circuit, Circuits
 from eggproxy.upstream.faults import OfflineError, OutageError
-from eggproxy.upstream.headers import complete_length, demand, strong_validator, total_length
+from eggproxy.upstream.headers import (
+    cache_status,
+    complete_length,
+    demand,
+    strong_validator,
+    total_length,
+)
+from eggproxy.upstream.hosts import Hosts
+from eggproxy.upstream.roles import Known
 
 if TYPE_CHECKING:
     import requests
@@ -44,30 +55,43 @@ _REDIRECTS = {301, 302, 303, 307, 308}
 class Upstream:
     """One index, and the hosts of its files; a host that is down is left alone for a while.
 
-    `index` is its URL with a slash at the end, with or without credentials; `timeout` the seconds
-    to wait for it to connect or to send the next bytes; `max_page_size` is in bytes. With `offline`
-    nothing is ever asked. `clock` gives seconds and never goes back.
+    `index` is its URL with a slash at the end, with or without credentials, which `auth`, a name
+    and a password, stands in for; `timeout` the seconds to wait for it to connect or to send more;
+    `max_page_size` is in bytes, `update_interval` in seconds. `name` tells it from other
+    indexes, `ca_certificate` is what its own certificate is checked with, `identity` tells proxies
+    who we are. With `offline` nothing is ever asked. `clock` gives seconds and never goes back.
 
     What came of a page is for whoever reads it to say, with `trust` or `doubt`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  all that is special about an index
         self,
         index: str,
         timeout: float,
         *,
+        name: str = "",
+        auth: tuple[str, str] | None = None,
+        ca_certificate: Path | None = None,
+        hosts: Hosts | None = None,
+        update_interval: float | None = None,
+        identity: str = "",
         offline: bool = False,
         max_page_size: int = MAX_PAGE_SIZE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         parts = urlsplit(index)
         host = parts.netloc.rpartition("@")[2]
-        self.index = urlunsplit((parts.scheme, host, parts.path, "", ""))
+        self.index = urlunsplit((parts.scheme, host, parts.path, parts.query, ""))
+        self.name = name
         self.timeout = timeout
-        self._auth = None
-        if parts.username is not None:
-            # As bytes: what is given as text, requests sends as Latin-1 (RFC 7617 wants UTF-8).
-            self._auth = (unquote(parts.username).encode(), unquote(parts.password or "").encode())
+        self.update_interval = update_interval
+        self.hosts = hosts or Hosts(self.index)
+        if auth is None and parts.username is not None:
+            auth = (unquote(parts.username), unquote(parts.password or ""))
+        # As bytes: what is given as text, requests sends as Latin-1 (RFC 7617 wants UTF-8).
+        self._auth = auth and (auth[0].encode(), auth[1].encode())
+        self._ca_certificate = ca_certificate
+        self._identity = identity
         self.offline = offline
         self._max_page_size = max_page_size
         # To connect, and then to answer.
@@ -75,6 +99,16 @@ class Upstream:
         self._circuit = self._circuit_to(self.index)
         self._lock = threading.Lock()
         self._made: Wire | None = None
+
+    def of(self, name: NormalizedName | None, home: str | None = None) -> Self:
+        """Find who is asked for a page: this one, for it is the only one."""
+        del name, home
+        return self
+
+    def named(self, name: str) -> Self:
+        """Find an index by its name: this one, for it is the only one."""
+        del name
+        return self
 
     def available(self) -> bool:
         """Say whether the index can be asked, as far as is known; costs next to nothing."""
@@ -106,6 +140,12 @@ class Upstream:
         """Load what it takes to ask, which takes longer than a server's start may."""
         self._wire()
 
+    def pages(self, name: NormalizedName | None, known: Known) -> Sequence[Fetched] | NotModified:
+        """Fetch the page of a project, or the project list; raises as `page` does."""
+        path = "" if name is None else f"{name}/"
+        found = self.page(path, etag=known.etag, last_modified=known.last_modified)
+        return found if isinstance(found, NotModified) else [found]
+
     def page(
         self, path: str, *, etag: str | None = None, last_modified: str | None = None
     ) -> Fetched | NotModified:
@@ -131,6 +171,8 @@ class Upstream:
                 url=response.url,
                 etag=response.headers.get("ETag"),
                 last_modified=response.headers.get("Last-Modified"),
+                index=self.name,
+                cache_status=cache_status(response.headers),
             )
 
     @contextlib.contextmanager
@@ -150,6 +192,7 @@ class Upstream:
             headers["Range"] = f"bytes={start}-"
             if validator:
                 headers["If-Range"] = validator
+        self.hosts.demand(url)
         circuit = self._circuit_to(url)
         with _judging(circuit, url), self._asked(url, headers) as response:
             if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and start:
@@ -165,14 +208,20 @@ class Upstream:
                 total=total,
                 validator=strong_validator(response.headers),
                 blocks=_flowing(self._wire().blocks(response), circuit),
+                cache_status=cache_status(response.headers),
             )
 
     @contextlib.contextmanager
     def _asked(self, url: str, headers: Mapping[str, str]) -> "Iterator[requests.Response]":
         """Ask, following redirects; the answer is closed afterwards."""
+        if self._identity:
+            headers = {**headers, "Via": via.header(self._identity)}
         for _hop in range(MAX_HOPS):
-            auth = self._auth if _origin(url) == _origin(self.index) else None
-            with contextlib.closing(self._wire().get(url, headers, auth)) as response:
+            self.hosts.demand(url)
+            is_own = _origin(url) == _origin(self.index)
+            auth = self._auth if is_own else None
+            verify = str(self._ca_certificate) if is_own and self._ca_certificate else True
+            with contextlib.closing(self._wire().get(url, headers, auth, verify)) as response:
                 if response.status_code not in _REDIRECTS or "Location" not in response.headers:
                     yield response
                     return
@@ -193,7 +242,7 @@ class Upstream:
 
         with self._lock:
             if self._made is None:
-                self._made = Wire(self.timeout, self._max_page_size)
+                self._made = Wire(self.timeout, self._max_page_size, self.hosts, self.index)
             return self._made
 
 
@@ -240,7 +289,7 @@ def _origin(url: str) -> tuple[str, str, int | None]:
         port = parts.port
     except ValueError:
         raise UpstreamNonsenseError("index", "names a broken address") from None
-    if parts.scheme not in {"http", "https"}:
+    if parts.scheme not in {"http", "https", "file"}:
         raise UpstreamNonsenseError(shown(url), "is not an http or https address")
     default = {"http": 80, "https": 443}.get(parts.scheme)
     return parts.scheme, parts.hostname or "", port or default

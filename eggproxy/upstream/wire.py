@@ -11,13 +11,15 @@ from http.cookiejar import DefaultCookiePolicy
 import requests
 import urllib3
 from isal import igzip_lib, isal_zlib
-from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
 
 from eggproxy import __version__
 from eggproxy.errors import UpstreamNonsenseError, UpstreamUnavailableError
 from eggproxy.upstream.answers import shown
+from eggproxy.upstream.directory import DirectoryAdapter
 from eggproxy.upstream.faults import OutageError
+from eggproxy.upstream.guarded import GuardedAdapter
+from eggproxy.upstream.hosts import Hosts
 
 SLOWEST = 1024
 """Bytes a second that must come at least: what drips in never meets the timeout between two."""
@@ -32,10 +34,13 @@ _BLOCK = 256 * 1024
 class Wire:
     """A pool of connections.
 
-    `timeout` in seconds is for each wait; `max_page_size` in bytes is that of an unpacked page.
+    `timeout` in seconds is for each wait; `max_page_size` in bytes is that of an unpacked page;
+    `hosts` may be connected to, on behalf of an `index`, which may be a directory.
     """
 
-    def __init__(self, timeout: float, max_page_size: int) -> None:
+    def __init__(self, timeout: float, max_page_size: int, hosts: Hosts, index: str) -> None:
+        self._hosts = hosts
+        self._index = index
         self._timeout = timeout
         self._max_page_size = max_page_size
         self._lock = threading.Lock()
@@ -43,20 +48,26 @@ class Wire:
         self._pid = 0
 
     def get(
-        self, url: str, headers: Mapping[str, str], auth: tuple[bytes, bytes] | None
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        auth: tuple[bytes, bytes] | None,
+        verify: bool | str = True,  # noqa: FBT001, FBT002  as requests has it
     ) -> requests.Response:
         """Ask, and wait for the headers; redirects are not followed.
+
+        `verify` is the file of certificates to check those of https with, or True for the usual.
 
         Raises UpstreamUnavailableError, UpstreamNonsenseError.
         """
         with _faults(url):
             try:
-                return self._get(url, headers, auth)
+                return self._get(url, headers, auth, verify)
             except requests.ConnectionError as error:
                 if not _hung_up(error):
                     raise
                 # As a server may that has kept a connection for long enough (RFC 9110, 9.2.2).
-                return self._get(url, headers, auth)
+                return self._get(url, headers, auth, verify)
 
     def whole(self, response: requests.Response) -> bytes:
         """Read a page to its end, within limits of size and time.
@@ -104,13 +115,18 @@ class Wire:
                 began = time.monotonic()
 
     def _get(
-        self, url: str, headers: Mapping[str, str], auth: tuple[bytes, bytes] | None
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        auth: tuple[bytes, bytes] | None,
+        verify: bool | str,  # noqa: FBT001  as requests has it
     ) -> requests.Response:
         return self._connected().get(
             url,
             headers=dict(headers),
             auth=HTTPBasicAuth(*auth) if auth else None,
             timeout=(self._timeout, self._timeout),
+            verify=verify,
             allow_redirects=False,
             stream=True,
         )
@@ -123,7 +139,9 @@ class Wire:
                 session.headers["User-Agent"] = f"eggproxy/{__version__}"
                 session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
                 for scheme in ("http://", "https://"):
-                    session.mount(scheme, HTTPAdapter(pool_maxsize=_POOL))
+                    session.mount(scheme, GuardedAdapter(self._hosts, _POOL))
+                if self._index.startswith("file:"):
+                    session.mount("file://", DirectoryAdapter(self._index))
                 self._session, self._pid = session, os.getpid()
             return self._session
 

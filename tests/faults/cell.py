@@ -185,8 +185,8 @@ def allowed(cell: Cell) -> set[int | str]:
         # Upstream's own, for the very thing; but an index without a project list is none.
         right = {502} if cell.kind == "list" else {404}
     if cell.fault == "1 byte/s":
-        # It comes, slowly.
-        right |= {WAITS}
+        # It comes, slowly; a file that has begun to is cut when that has lasted for too long.
+        right |= {WAITS, CUT} if cell.kind == "file" else {WAITS}
     if cell.kind == "file" and cell.fault in {"cut mid-body", "wrong digest", "garbage"}:
         # The file comes, and then it turns out; or a cut one is brought to its end after all.
         right |= {CUT, 200}

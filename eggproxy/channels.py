@@ -1,0 +1,89 @@
+"""The channels of a proxy: each one is an eggs directory of its own, over indexes of its own.
+
+The main one is at the prefix itself. A channel with a name is at `/+NAME/` below that, and its
+files lie in the folder `+NAME` of the main one's directory, which no project's name can be.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from eggproxy.config import Configuration, IndexSettings
+from eggproxy.freshness import Lifetime
+from eggproxy.health import Health
+from eggproxy.pages import Pages
+from eggproxy.proxy import Proxy
+from eggproxy.store import EggsDirectory
+from eggproxy.transfers import Transfers
+from eggproxy.upstream import FlatUpstream, Hosts, Member, Several, Upstream, Upstreams, via
+
+MAIN = ""
+"""The name of the channel at the prefix itself."""
+
+
+class Channel:
+    """A proxy over one directory, and what it works with."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        directory: Path,
+        indexes: Iterable[IndexSettings],
+        health: Health,
+    ) -> None:
+        self.store = EggsDirectory(directory)
+        self.upstreams = _upstreams(configuration, indexes)
+        lifetime = Lifetime(
+            interval=configuration.update_interval,
+            always_refresh=configuration.always_refresh,
+        )
+        self.pages = Pages(
+            self.store,
+            self.upstreams,
+            lifetime,
+            health=health,
+            removal_grace=configuration.removal_grace,
+            outage_pages=configuration.outage_pages,
+        )
+        transfers = Transfers(self.store, self.upstreams, health, self.pages.note_stored)
+        self.proxy = Proxy(self.store, self.pages, transfers, health)
+
+
+def channels(configuration: Configuration, health: Health) -> dict[str, Channel]:
+    """Make the channels of a configuration, by name."""
+    names = dict.fromkeys([MAIN, *(each.channel or MAIN for each in configuration.indexes)])
+    root = configuration.eggs_directory
+    return {
+        name: Channel(
+            configuration,
+            root / f"+{name}" if name else root,
+            [each for each in configuration.indexes if (each.channel or MAIN) == name],
+            health,
+        )
+        for name in names
+    }
+
+
+def _upstreams(configuration: Configuration, indexes: Iterable[IndexSettings]) -> Upstreams:
+    members = [
+        Member(_upstream(configuration, each), each.projects, each.merge) for each in indexes
+    ]
+    if len(members) == 1 and not members[0].projects:
+        # The usual case, which nothing has to be decided for.
+        return members[0].upstream
+    return Several(members)
+
+
+def _upstream(configuration: Configuration, index: IndexSettings) -> Upstream:
+    auth = None if index.username is None else (index.username, index.password or "")
+    return (FlatUpstream if index.is_flat else Upstream)(
+        index.index,
+        index.timeout,
+        name=index.name,
+        auth=auth,
+        ca_certificate=index.ca_certificate,
+        hosts=Hosts(index.index, index.allow_hosts),
+        update_interval=index.update_interval,
+        identity=via.identity(configuration.eggs_directory),
+        offline=configuration.offline,
+        max_page_size=configuration.max_page_size,
+    )
