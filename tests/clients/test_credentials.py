@@ -25,7 +25,7 @@ class Site(NamedTuple):
     server: Server
     token: str
 
-    def index(self, name: str, password: str) -> str:
+    def index_for(self, name: str, password: str) -> str:
         """Write the address of the index with credentials."""
         return self.server.index.replace("//", f"//{name}:{password}@", 1)
 
@@ -72,12 +72,12 @@ def install(environment: Environment, index: str) -> Run:
 
 def test_credentials__in_the_url(environment: Environment, site: Site) -> None:
     """Name and password in the address of the index are good for pages and files."""
-    assert_installed(environment, install(environment, site.index("alice", PASSWORD)))
+    assert_installed(environment, install(environment, site.index_for("alice", PASSWORD)))
 
 
 def test_credentials__token(environment: Environment, site: Site) -> None:
     """So is a token, as the password of __token__."""
-    assert_installed(environment, install(environment, site.index("__token__", site.token)))
+    assert_installed(environment, install(environment, site.index_for("__token__", site.token)))
 
 
 def test_credentials__netrc(environment: Environment, site: Site) -> None:
@@ -97,17 +97,17 @@ def test_credentials__none(environment: Environment, site: Site) -> None:
 
 def test_credentials__wrong(environment: Environment, site: Site) -> None:
     """A wrong password ends in an error soon, and does not make anybody wait."""
-    run = install(environment, site.index("alice", "wrong"))
+    run = install(environment, site.index_for("alice", "wrong"))
     assert run.status != 0
     wait_until(lambda: " 401 " in site.server.log)
     assert " 429 " not in site.server.log
-    right = install(environment, site.index("alice", PASSWORD))
+    right = install(environment, site.index_for("alice", PASSWORD))
     assert_installed(environment, right)
 
 
 def test_credentials__not_allowed(environment: Environment, site: Site) -> None:
     """Who is known and may not gets nothing."""
-    run = install(environment, site.index("bob", "builder"))
+    run = install(environment, site.index_for("bob", "builder"))
     assert run.status != 0
     wait_until(lambda: " 403 " in site.server.log)
     # pip tells why only to those who ask it to be verbose.
@@ -118,10 +118,11 @@ def test_credentials__stay_out_of_the_cache(newest_pip: Client, site: Site, tmp_
     """Nothing that pip keeps of answers holds a password: they do not vary by Authorization."""
     environment = programs.make_environment(newest_pip, tmp_path / "home")
     netrc(environment.home)
-    command = [environment.python, "-m", "pip", "--cache-dir", tmp_path / "cache", "install"]
+    cache = str(tmp_path / "cache")
+    command = [str(environment.python), "-m", "pip", "--cache-dir", cache, "install"]
     options = ["--no-build-isolation", "--index-url", site.server.index, "acme-tool"]
     assert_installed(environment, programs.run([*command, *options], environment.home))
-    kept = [path.read_bytes() for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    kept = [path.read_bytes() for path in Path(cache).rglob("*") if path.is_file()]
     assert kept
     assert not [data for data in kept if b"Basic " in data or PASSWORD.encode() in data]
 
@@ -129,7 +130,7 @@ def test_credentials__stay_out_of_the_cache(newest_pip: Client, site: Site, tmp_
 def test_easy_install__in_the_url(old_pip: Client, site: Site, tmp_path: Path) -> None:
     """easy_install takes credentials from the address, for pages and for files."""
     home = tmp_path / "home"
-    status, output = easy_install(old_pip, home, site.index("alice", PASSWORD), "acme-base")
+    status, output = easy_install(old_pip, home, site.index_for("alice", PASSWORD), "acme-base")
     assert status == 0, output
     assert [path.name[:9] for path in home.glob("eggs/*.egg")] == ["acme_base"]
 
@@ -164,7 +165,7 @@ def test_buildout__in_the_url(site: Site, upstream: Upstream, tmp_path: Path) ->
     upstream.add("zc.recipe.egg", recipe.name, recipe.read_bytes())
     client = Client("buildout", "pip", tools)
     environment = programs.make_environment(client, tmp_path / "home")
-    text = BUILDOUT.format(index=site.index("alice", PASSWORD))
+    text = BUILDOUT.format(index=site.index_for("alice", PASSWORD))
     (environment.home / "buildout.cfg").write_text(text)
     command = [str(environment.python), "-m", "zc.buildout.buildout"]
     status, output = programs.run([*command, "-N"], environment.home)
