@@ -10,6 +10,8 @@ from pathlib import Path
 from eggproxy.config import Configuration, IndexSettings
 from eggproxy.freshness import Lifetime
 from eggproxy.health import Health
+from eggproxy.own import Own
+from eggproxy.packages import Packages
 from eggproxy.pages import Pages
 from eggproxy.proxy import Proxy
 from eggproxy.store import EggsDirectory
@@ -29,6 +31,7 @@ class Channel:
         directory: Path,
         indexes: Iterable[IndexSettings],
         health: Health,
+        own: Own,
     ) -> None:
         self.store = EggsDirectory(directory)
         self.upstreams = _upstreams(configuration, indexes)
@@ -43,13 +46,16 @@ class Channel:
             health=health,
             removal_grace=configuration.removal_grace,
             outage_pages=configuration.outage_pages,
+            keeps=own.keeps,
         )
         transfers = Transfers(self.store, self.upstreams, health, self.pages.note_stored)
-        self.proxy = Proxy(self.store, self.pages, transfers, health)
+        self.proxy = Proxy(self.store, self.pages, transfers, health, own)
 
 
-def channels(configuration: Configuration, health: Health) -> dict[str, Channel]:
-    """Make the channels of a configuration, by name."""
+def channels(
+    configuration: Configuration, health: Health, packages: Packages
+) -> dict[str, Channel]:
+    """Make the channels of a configuration, by name; names of our `packages` are ours in each."""
     names = dict.fromkeys([MAIN, *(each.channel or MAIN for each in configuration.indexes)])
     root = configuration.eggs_directory
     return {
@@ -58,9 +64,23 @@ def channels(configuration: Configuration, health: Health) -> dict[str, Channel]
             root / f"+{name}" if name else root,
             [each for each in configuration.indexes if (each.channel or MAIN) == name],
             health,
+            Own(packages, is_main=name == MAIN),
         )
         for name in names
     }
+
+
+def packages_of(configuration: Configuration) -> Packages:
+    """Make the packages of our own, as they are configured."""
+    rules = configuration.projects
+    merge = frozenset(name for name, rule in rules.items() if rule.upstream == "merge")
+    return Packages(
+        configuration.packages_directory,
+        reserve=configuration.reserve,
+        always=rules.keys() - merge,
+        merge=merge,
+        trash_days=configuration.trash_days,
+    )
 
 
 def _upstreams(configuration: Configuration, indexes: Iterable[IndexSettings]) -> Upstreams:

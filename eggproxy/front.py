@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 from eggproxy import paths, policy, responses
 from eggproxy.access import Access
 from eggproxy.answers import Growing, Moved, Ready, Text, private
-from eggproxy.channels import MAIN, channels
+from eggproxy.channels import MAIN, channels, packages_of
 from eggproxy.config import Configuration, directory_error
 from eggproxy.errors import EggProxyError, StorageError
 from eggproxy.health import Health
@@ -55,7 +55,9 @@ class Front:
 
     def __init__(self, configuration: Configuration, room: int | None = None) -> None:
         self.health = Health()
-        self.channels = channels(configuration, self.health)
+        self.packages = packages_of(configuration)
+        self._generation = self.packages.generation
+        self.channels = channels(configuration, self.health, self.packages)
         self._main = self.channels[MAIN]
         self._channel_names = frozenset(self.channels)
         self._identity = via.identity(configuration.eggs_directory)
@@ -88,6 +90,9 @@ class Front:
     def recall(self, request: Request) -> Prepared | None:
         """Recall what is stored and fresh; None if anything has to be decided."""
         if request.method not in {"GET", "HEAD"} or request.query or request.is_excessive:
+            return None
+        if self.packages.is_due():
+            # Once a second somebody has to look for what was put into the folder by hand.
             return None
         if not (self.access.is_open or self._may_recall(request)):
             return None
@@ -131,14 +136,22 @@ class Front:
         """Answer a request; may block while upstream is asked."""
         try:
             request.check()
-            return self.respond_hot(request) or self._respond_cold(request)
+            return self.respond_hot(request) or self._respond_settled(request)
         except EggProxyError as error:
             return responses.of_error(error, request)
         except Exception:
             log.exception("cannot answer %s %r", request.method, request.raw_path)
             return responses.of_error(UnexpectedError(), request)
 
+    def _respond_settled(self, request: Request) -> Response:
+        """Decide what to answer; once more, where a file has gone between two looks at it."""
+        try:
+            return self._respond_cold(request)
+        except FileNotFoundError:
+            return self._respond_cold(request)
+
     def _respond_cold(self, request: Request) -> Response:
+        self._look()
         preference = _preference(request)
         via.enter(request.via, self._identity)
         path = paths.decode(request.raw_path)
@@ -161,6 +174,14 @@ class Front:
                 return responses.of_moved(moved, request)
             case Text() as text:
                 return responses.of_text(text, request)
+
+    def _look(self) -> None:
+        """See what was put into the packages directory: a name that is ours is ours at once."""
+        self.packages.look()
+        generation = self.packages.generation
+        if generation != self._generation:
+            self._generation = generation
+            self.hot.clear()
 
     def _prepare(self, ready: Ready, request: Request, preference: Preference) -> Prepared:
         prepared = Prepared(ready)

@@ -170,6 +170,12 @@ class HotAnswers:
             while len(self._answers) > MAX_ANSWERS or self._bytes > room:
                 self._forget(next(iter(self._answers)))
 
+    def clear(self) -> None:
+        """Forget all answers."""
+        with self._lock:
+            self._answers.clear()
+            self._bytes = 0
+
     def _drop(self, key: Key) -> None:
         with self._lock:
             self._forget(key)

@@ -50,8 +50,8 @@ class PageState:
 class Pages:
     """Keeps stored pages fresh.
 
-    `clock` gives seconds since the epoch, `removal_grace` is in seconds. A name of None stands for
-    the project list.
+    `clock` gives seconds since the epoch, `removal_grace` is in seconds, `keeps` says of a project
+    that no index may be asked for it. A name of None stands for the project list.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917  what it works with, and by which rules
@@ -63,7 +63,9 @@ class Pages:
         health: Health | None = None,
         removal_grace: float = REMOVAL_GRACE,
         outage_pages: str = "stored",
+        keeps: Callable[[NormalizedName], bool] = lambda _project: False,
     ) -> None:
+        self._keeps = keeps
         self._lists_stored = outage_pages == "stored"
         self._health = health or Health()
         self.store = store
@@ -248,7 +250,12 @@ class Pages:
             return False
 
     def _fly(self, name: Name) -> tuple[Future[Outcome], bool]:
-        """Begin to ask upstream, or join who does; say whether it was joined."""
+        """Begin to ask upstream, or join who does; say whether it was joined.
+
+        Never for a name that is ours: raises NoSuchProjectError then.
+        """
+        if name is not None and self._keeps(name):
+            raise NoSuchProjectError(name)
         now = self._clock()
         return self._flights.join(name, lambda: self._revalidator.run(name, now))
 

@@ -23,6 +23,7 @@ from eggproxy.home import home_page
 from eggproxy.model import File, ProjectDetail
 from eggproxy.names import METADATA, SIGNATURE, NormalizedName, distribution_of
 from eggproxy.negotiation import Preference
+from eggproxy.own import Own
 from eggproxy.pages import Pages
 from eggproxy.paths import (
     FileTarget,
@@ -45,8 +46,14 @@ class Proxy:
     """The proxy over one eggs directory and one upstream; safe to share among threads."""
 
     def __init__(
-        self, store: EggsDirectory, pages: Pages, transfers: Transfers, health: Health
+        self,
+        store: EggsDirectory,
+        pages: Pages,
+        transfers: Transfers,
+        health: Health,
+        own: Own | None = None,
     ) -> None:
+        self._own = own
         self._health = health
         self.store = store
         self.pages = pages
@@ -54,6 +61,12 @@ class Proxy:
 
     def answer(self, target: Target, preference: Preference) -> Answer:
         """Answer a request. Blocks while upstream is asked; raises EggProxyError."""
+        if self._own is None:
+            return self._answer(target, preference)
+        return self._own.answer(target, preference, self._answer)
+
+    def _answer(self, target: Target, preference: Preference) -> Answer:
+        """Answer with what the index has."""
         match target:
             case ProjectTarget():
                 return self._project(target, preference)

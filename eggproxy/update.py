@@ -41,7 +41,12 @@ def update_all(configuration: Configuration, *, force: bool = False) -> int:
     front.prepare(configuration)
     # Each failure is told once, below.
     logging.getLogger("eggproxy").addHandler(logging.NullHandler())
-    stored = [page for channel in front.channels.values() for page in _stored(channel)]
+    stored = [
+        (pages, name)
+        for channel in front.channels.values()
+        for pages, name in _stored(channel)
+        if name is None or not front.packages.keeps(name)
+    ]
     due = [(pages, name) for pages, name in stored if force or not pages.is_fresh(name)]
     outcomes = _revalidated(due)
     changed = sum(outcome is not None and outcome.endswith("stored") for outcome in outcomes)

@@ -54,6 +54,9 @@ class Bodies:
 
     def _header(self, path: str) -> tuple[str, str] | None:
         """Write the header that hands a file over, quoted as the servers in front unquote it."""
+        if not path.startswith(f"{self._eggs}/"):
+            # The server in front may not know of the folder of our own packages.
+            return None
         if self._handover == X_SENDFILE:
             return "X-Sendfile", _quoted(path)
         if self._handover.startswith(X_ACCEL_REDIRECT):

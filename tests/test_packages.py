@@ -2,15 +2,14 @@
 
 import hashlib
 import os
-import time
 from pathlib import Path
 
 import pytest
 
-from eggproxy.archives import read_archive
 from eggproxy.names import NormalizedName, normalize
 from eggproxy.packages import ClosedProjectError, FileExistsConflictError, Packages
 from tests.distributions import Distribution, make_sdist, make_wheel
+from tests.packages import add, drop
 from tests.servers import wait_until
 
 TOOL = NormalizedName("acme-tool")
@@ -23,27 +22,6 @@ def directory(tmp_path: Path) -> Path:
     folder = tmp_path / "packages"
     folder.mkdir()
     return folder
-
-
-def drop(directory: Path, made: Distribution, *, folder: str = "", age: float = 60) -> Path:
-    """Put a file into the directory, as if it had been there for so many seconds."""
-    (directory / folder).mkdir(exist_ok=True)
-    path = directory / folder / made.filename
-    path.write_bytes(made.content)
-    then = time.time() - age
-    os.utime(path, (then, then))
-    return path
-
-
-def add(packages: Packages, made: Distribution, *, overwrite: bool = False) -> bool:
-    """Add a file as an upload does."""
-    incoming = packages.prepare() / f"{os.getpid()}-{time.monotonic_ns()}"
-    incoming.write_bytes(made.content)
-    try:
-        contents = read_archive(incoming, made.filename)
-        return packages.add(incoming, made.filename, contents, overwrite=overwrite)
-    finally:
-        incoming.unlink()
 
 
 def names(packages: Packages, project: str = TOOL) -> list[str]:
@@ -103,7 +81,8 @@ def test_detail__replaced_in_place(directory: Path) -> None:
     packages = Packages(directory)
     assert names(packages)
     other = make_wheel("Acme.Tool", "1.0", size=100)
-    drop(directory, other)
+    (directory / WHEEL.filename).write_bytes(other.content)
+    wait_until(lambda: names(packages))
     detail = packages.detail(TOOL)
     assert detail is not None
     assert detail.files[0].hashes["sha256"] == hashlib.sha256(other.content).hexdigest()
@@ -132,7 +111,7 @@ def test_detail__being_copied(directory: Path) -> None:
 def test_fault__named_once(
     directory: Path, caplog: pytest.LogCaptureFixture, filename: str, content: bytes
 ) -> None:
-    """What is damaged or misnamed is listed nowhere, named once in the log, and never upstream's."""
+    """What is damaged or misnamed is listed nowhere, named once in the log, and still ours."""
     drop(directory, Distribution(filename, content, b""))
     for packages in (Packages(directory), Packages(directory)):
         assert packages.projects() == []

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from eggproxy.archives import Contents
+from eggproxy.errors import StorageError
 from eggproxy.model import API_VERSION, File, ProjectDetail, ProjectStatus
 from eggproxy.names import METADATA, NormalizedName
 from eggproxy.packages.adding import put
@@ -23,6 +24,7 @@ from eggproxy.packages.errors import (
 )
 from eggproxy.packages.folders import look_at
 from eggproxy.packages.reading import digest_of, entry_of, metadata_path
+from eggproxy.packages.site import Site
 from eggproxy.packages.states import CLOSED, State, States, Status, is_same_version
 from eggproxy.packages.trash import Trash
 from eggproxy.store import atomic
@@ -53,6 +55,7 @@ class Packages:
         self._catalogue = Catalogue(directory, self.own)
         self._states = States(self.own / "state", self.own / "tmp")
         self.trash = Trash(self.own / "trash", trash_days)
+        self.site = Site(self.own / "pages")
 
     @property
     def generation(self) -> int:
@@ -88,6 +91,10 @@ class Packages:
     def merges(self, project: NormalizedName) -> bool:
         """Say whether files of upstream are wanted beside our own."""
         return project in self._merge
+
+    def keeps(self, project: NormalizedName) -> bool:
+        """Say whether no index may ever be asked for a name: it is ours, and ours alone."""
+        return project not in self._merge and self.owns(project)
 
     def facts(self, project: NormalizedName) -> tuple[list[Entry], State]:
         """Give all that the detail of a project is made of: the same facts, the same detail."""
@@ -145,6 +152,7 @@ class Packages:
             seen = look_at(str(target))
         if seen is not None and is_new:
             self._catalogue.note([msgspec.structs.replace(draft, path=path, **seen._asdict())])
+            self._publish(project)
         return is_new
 
     def demand_open(self, project: NormalizedName) -> None:
@@ -160,6 +168,7 @@ class Packages:
             state = self._states.get(project)
             yanked = {**_without(state.yanked, version), files[0].version: reason or True}
             self._states.put(project, msgspec.structs.replace(state, yanked=yanked))
+        self._publish(project)
         return [entry.filename for entry in files]
 
     def unyank(self, project: NormalizedName, version: str) -> list[str]:
@@ -169,6 +178,7 @@ class Packages:
             state = self._states.get(project)
             yanked = _without(state.yanked, version)
             self._states.put(project, msgspec.structs.replace(state, yanked=yanked))
+        self._publish(project)
         return [entry.filename for entry in files]
 
     def set_status(self, project: NormalizedName, status: Status, reason: str = "") -> None:
@@ -177,6 +187,7 @@ class Packages:
             state = self._states.get(project)
             changed = msgspec.structs.replace(state, status=status, reason=reason)
             self._states.put(project, changed)
+        self._publish(project)
 
     def remove(self, project: NormalizedName, version: str | None = None) -> tuple[Path, list[str]]:
         """Move the files of a project, or of one version, to the trash; say where and which.
@@ -192,7 +203,22 @@ class Packages:
         self._catalogue.note(gone)
         with suppress(OSError):
             (self.directory / project).rmdir()
+        self._publish(project)
         return place, sorted(names)
+
+    def _publish(self, project: NormalizedName) -> None:
+        """Replace the page on disk, by which all processes see that theirs holds no longer."""
+        facts = self.facts(project)
+        with suppress(StorageError):
+            # Where a page cannot be written, none is kept.
+            if facts[0] and not self.merges(project):
+                self.site.have(
+                    project,
+                    lambda: self.facts(project),
+                    lambda: describe(project, *self.facts(project)),
+                )
+            else:
+                self.site.drop(project)
 
     def _of_version(self, project: NormalizedName, version: str | None) -> list[Entry]:
         entries = self._catalogue.entries(project)

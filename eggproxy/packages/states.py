@@ -66,7 +66,7 @@ class States:
             if held is not None and held[0] == changed:
                 return held[1]
             state = _decode(path.read_bytes())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return USUAL
         except (OSError, msgspec.DecodeError) as error:
             raise StorageError(str(path), str(error)) from error

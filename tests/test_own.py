@@ -1,0 +1,201 @@
+"""Packages of our own through the front ends: theirs is never mixed in, and never asked for."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from eggproxy.names import NormalizedName
+from eggproxy.packages import Packages
+from tests.distributions import make_sdist, make_wheel
+from tests.packages import add, drop
+from tests.servers import JSON, Server, serving, wait_until
+from tests.upstream import Upstream
+
+WHEEL = make_wheel("acme-tool", "1.0", python=">=3.8")
+NEWER = make_wheel("acme-tool", "2.0")
+THEIRS = make_wheel("acme-tool", "9.9", size=100)
+TOOL = NormalizedName("acme-tool")
+ROUTES = (
+    "/pypi/acme-tool/",
+    "/pypi/Acme.Tool/",
+    "/simple/acme_tool/",
+    "/pypi/acme-tool/index.html",
+    "/pypi/acme-tool/index.json",
+    f"/pypi/acme-tool/{THEIRS.filename}",
+    f"/pypi/acme-tool/{THEIRS.filename}.metadata",
+    f"/pypi/acme-tool/{THEIRS.filename}.asc",
+    f"/pypi/acme-tool/{WHEEL.filename}.asc",
+    "/pypi/+stored/acme-tool/",
+    f"/pypi/+stored/acme-tool/{THEIRS.filename}",
+)
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """Name the packages directory."""
+    return tmp_path / "own"
+
+
+@pytest.fixture
+def server(tmp_path: Path, upstream: Upstream, directory: Path) -> Iterator[Server]:
+    """Run a server of two processes that have the directory, in which names are reserved."""
+    with serving(
+        tmp_path,
+        upstream.index_url,
+        workers=2,
+        packages_directory=directory,
+        reserve="reserved-*",
+    ) as running:
+        yield running
+
+
+def files(server: Server, project: str = "acme-tool") -> list[str]:
+    """Name the files on a project's page; none where there is no page."""
+    reply = server.get(f"/pypi/{project}/", accept=JSON)
+    if reply.status == 404:
+        return []
+    assert reply.status == 200
+    return [file["filename"] for file in json.loads(reply.body)["files"]]
+
+
+def projects(server: Server) -> list[str]:
+    """Name the projects in the list; none where there is no list."""
+    reply = server.get("/pypi/", accept=JSON)
+    if reply.status == 503:
+        return []
+    assert reply.status == 200
+    return [project["name"] for project in json.loads(reply.body)["projects"]]
+
+
+def test_own__every_front_end(proxy: Server) -> None:
+    """Page, file, metadata and list have what lies in `packages` beside the eggs directory."""
+    directory = proxy.eggs.parent / "packages"
+    directory.mkdir()
+    # As its administrator does: of the user who serves.
+    os.chown(directory, proxy.eggs.stat().st_uid, proxy.eggs.stat().st_gid)
+    drop(directory, WHEEL)
+    wait_until(lambda: files(proxy) == [WHEEL.filename])
+    for headers in ({}, {"accept": JSON}, {"accept_encoding": "gzip"}):
+        assert proxy.get("/pypi/acme-tool/", **headers).status == 200
+    assert proxy.get(f"/pypi/acme-tool/{WHEEL.filename}").body == WHEEL.content
+    assert proxy.get(f"/pypi/acme-tool/{WHEEL.filename}.metadata").body == WHEEL.metadata
+    assert projects(proxy) == ["acme-tool"]
+
+
+def test_own__in_a_second_process(server: Server, directory: Path) -> None:
+    """What one process adds, another serves in the very next request, though it held the page."""
+    packages = Packages(directory)
+    add(packages, WHEEL)
+    for _worker in range(8):
+        assert files(server) == [WHEEL.filename]
+    add(packages, NEWER)
+    for _worker in range(8):
+        assert files(server) == [WHEEL.filename, NEWER.filename]
+
+
+def test_own__changes_show_at_once(server: Server, directory: Path) -> None:
+    """Yanked, quarantined, removed: each request after it shows it."""
+    packages = Packages(directory)
+    add(packages, WHEEL)
+    assert files(server)
+    packages.yank(TOOL, "1.0", "broken")
+    for _worker in range(4):
+        assert b'data-yanked="broken"' in server.get("/pypi/acme-tool/").body
+    packages.set_status(TOOL, "quarantined")
+    for _worker in range(4):
+        assert files(server) == []
+    packages.set_status(TOOL, "active")
+    packages.remove(TOOL)
+    for _worker in range(4):
+        assert server.get("/pypi/acme-tool/").status == 404
+
+
+def test_names__never_asked_upstream(server: Server, upstream: Upstream, directory: Path) -> None:
+    """Whatever is asked for by a name that is ours, upstream, which has it too, hears nothing."""
+    upstream.add("acme-tool", THEIRS.filename, THEIRS.content, metadata=THEIRS.metadata)
+    upstream.add("reserved-name", "reserved_name-1.0.tar.gz", b"theirs")
+    drop(directory, WHEEL)
+    wait_until(lambda: files(server) == [WHEEL.filename])
+    upstream.forget()
+    for route in (*ROUTES, *(route.replace("acme-tool", "reserved-name") for route in ROUTES)):
+        reply = server.get(route)
+        assert THEIRS.filename.encode() not in reply.body or reply.status == 404
+    assert upstream.requests == []
+
+
+def test_names__were_upstreams(server: Server, upstream: Upstream, directory: Path) -> None:
+    """A name that was cached from upstream is ours as soon as a file of ours is there."""
+    upstream.add("acme-tool", THEIRS.filename, THEIRS.content)
+    for _worker in range(4):
+        assert server.get(f"/pypi/acme-tool/{THEIRS.filename}").body == THEIRS.content
+        assert files(server) == [THEIRS.filename]
+    drop(directory, WHEEL)
+    wait_until(lambda: all(files(server) == [WHEEL.filename] for _worker in range(8)))
+    theirs = f"/pypi/acme-tool/{THEIRS.filename}"
+    wait_until(lambda: all(server.get(theirs).status == 404 for _worker in range(8)))
+
+
+def test_names__removed(server: Server, upstream: Upstream, directory: Path) -> None:
+    """What was removed is not replaced by upstream's of the same name."""
+    upstream.add("acme-tool", THEIRS.filename, THEIRS.content)
+    packages = Packages(directory)
+    add(packages, WHEEL)
+    packages.remove(TOOL)
+    assert files(server) == []
+    assert upstream.asked("acme-tool/") == []
+
+
+def test_list__with_upstream_and_without(
+    server: Server, upstream: Upstream, directory: Path
+) -> None:
+    """Our names are in the list, once, in each form, whether or not upstream can be asked."""
+    upstream.add("numpy", "numpy-1.0.tar.gz", b"numpy")
+    upstream.add("Acme_Tool", THEIRS.filename, b"theirs")
+    drop(directory, WHEEL)
+    drop(directory, make_sdist("zeta", "1.0"))
+    wait_until(lambda: projects(server) == ["acme-tool", "zeta", "numpy"])
+    page = server.get("/pypi/").body
+    assert page.count(b"acme-tool/") == 1
+    assert b'href="numpy/"' in page
+
+
+def test_list__upstream_down(server: Server, upstream: Upstream, directory: Path) -> None:
+    """An upstream that has never been reached hides nothing of ours."""
+    drop(directory, WHEEL)
+    with upstream.down():
+        wait_until(lambda: projects(server) == ["acme-tool"])
+        assert b'href="acme-tool/"' in server.get("/pypi/index.html").body
+        assert files(server) == [WHEEL.filename]
+
+
+def test_merge__files_of_both(tmp_path: Path, upstream: Upstream, directory: Path) -> None:
+    """Where it is wished, upstream's files stand beside ours, and ours win; down, ours are left."""
+    upstream.add("acme-tool", THEIRS.filename, THEIRS.content)
+    upstream.add("acme-tool", WHEEL.filename, b"theirs of the same name")
+    drop(directory, WHEEL)
+    conf = tmp_path / "eggproxy.conf"
+    conf.write_text("[projects]\n[[acme-tool]]\nupstream = merge\n")
+    with serving(tmp_path, upstream.index_url, packages_directory=directory) as server:
+        assert files(server) == [WHEEL.filename, THEIRS.filename]
+        assert server.get(f"/pypi/acme-tool/{WHEEL.filename}").body == WHEEL.content
+        assert server.get(f"/pypi/acme-tool/{THEIRS.filename}").body == THEIRS.content
+    with (
+        upstream.down(),
+        serving(
+            tmp_path, upstream.index_url, packages_directory=directory, eggs=tmp_path / "other"
+        ) as server,
+    ):
+        assert files(server) == [WHEEL.filename]
+
+
+def test_own__directory_that_may_only_be_read(server: Server, directory: Path) -> None:
+    """Where nothing can be written beside the packages, they are served all the same."""
+    directory.mkdir()
+    (directory / ".eggproxy").write_text("no folder")
+    drop(directory, WHEEL)
+    wait_until(lambda: all(files(server) == [WHEEL.filename] for _worker in range(8)))
+    assert server.get(f"/pypi/acme-tool/{WHEEL.filename}").body == WHEEL.content
+    assert projects(server) == ["acme-tool"]
