@@ -5,7 +5,7 @@ A route, or a new property of one, that has no row here fails `test_matrix__has_
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args, get_type_hints
 from urllib.parse import unquote
 from wsgiref.types import WSGIApplication
 
@@ -31,6 +31,15 @@ upload =
 staff = alice, carol
 """
 
+INDEXES = """
+[indexes]
+[[main]]
+index = {index}
+[[other]]
+index = {index}
+channel = other
+"""
+
 Guard = Literal["open", "acme", "list"]
 
 
@@ -48,7 +57,7 @@ HEAD = {"REQUEST_METHOD": "HEAD"}
 RANGE = {"HTTP_RANGE": "bytes=0-0"}
 ANY_ETAG = {"HTTP_IF_NONE_MATCH": "*"}
 
-ROUTES: Mapping[type[paths.Target], tuple[Route, ...]] = {
+ROUTES: Mapping[type[object], tuple[Route, ...]] = {
     paths.HomeTarget: (Route("open", "/"), Route("open", "/", environ=HEAD)),
     paths.HealthTarget: (Route("open", "/healthz"), Route("open", "/pypi/+healthz")),
     paths.RedirectTarget: (
@@ -93,6 +102,17 @@ ROUTES: Mapping[type[paths.Target], tuple[Route, ...]] = {
         Route("acme", f"/pypi/+stored/acme-tool/{FILE}.metadata", environ=HEAD),
         Route("acme", "/pypi/acme-tool/acme_tool-9.zip", 404),
         Route("open", f"/pypi/open-tool/{FILE}", 404),
+    ),
+    # By the same rules as in the index itself.
+    paths.ChannelTarget: (
+        Route("open", "/pypi/+other/open-tool/"),
+        Route("open", "/pypi/+other/acme-tool", 301),
+        Route("list", "/pypi/+other/"),
+        Route("acme", "/pypi/+other/acme-tool/"),
+        Route("acme", "/pypi/+other/Acme.Tool/index.json"),
+        Route("acme", f"/pypi/+other/acme-tool/{FILE}", 206, RANGE),
+        Route("acme", f"/simple/+other/acme-tool/{FILE}.metadata"),
+        Route("acme", "/pypi/+other/+stored/acme-tool/", environ=HEAD),
     ),
 }
 
@@ -169,11 +189,11 @@ def callers(tokens: Mapping[str, str]) -> dict[str, dict[str, str]]:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Give an application that has everything stored and at hand."""
     folder = tmp_path_factory.mktemp("matrix")
-    (folder / "eggproxy.conf").write_text(RULES)
     with Upstream() as upstream:
+        (folder / "eggproxy.conf").write_text(RULES + INDEXES.format(index=upstream.index_url))
         upstream.add("acme-tool", FILE, b"wheel", metadata=b"Name: acme-tool\n")
         upstream.add("open-tool", "open_tool-1.0.zip", b"zip")
-        options = {"index": upstream.index_url, "eggs_directory": str(folder / "eggs")}
+        options = {"eggs_directory": str(folder / "eggs")}
         users = write_users(folder / "users", alice="wonder", bob="builder")
         tokens = write_tokens(
             folder / "tokens",
@@ -205,11 +225,13 @@ def all_routes() -> list[Route]:
 
 def test_matrix__has_every_route() -> None:
     """Each kind of target has rows, and with each of its properties one that makes use of it."""
-    assert set(ROUTES) == set(get_args(paths.Target))
+    assert set(ROUTES) == set(get_args(get_type_hints(paths.resolve)["return"]))
     for kind, routes in ROUTES.items():
-        targets = [paths.resolve(paths.decode(route.path.encode())) for route in routes]
+        targets = [
+            paths.resolve(paths.decode(route.path.encode()), channels={"other"}) for route in routes
+        ]
         assert {type(target) for target in targets} == {kind}
-        for field in dataclasses.fields(kind):
+        for field in dataclasses.fields(targets[0]):
             used = {getattr(target, field.name) for target in targets} - {field.default}
             assert used, f"no row has {kind.__name__}.{field.name}"
 
