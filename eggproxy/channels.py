@@ -7,6 +7,7 @@ files lie in the folder `+NAME` of the main one's directory, which no project's 
 from collections.abc import Iterable
 from pathlib import Path
 
+from eggproxy.completion import Completer, ProjectCompletion
 from eggproxy.config import Configuration, IndexSettings
 from eggproxy.freshness import Lifetime
 from eggproxy.health import Health
@@ -14,7 +15,7 @@ from eggproxy.own import Own
 from eggproxy.packages import Packages
 from eggproxy.pages import Pages
 from eggproxy.proxy import Proxy
-from eggproxy.store import EggsDirectory
+from eggproxy.store import EggsDirectory, Record
 from eggproxy.transfers import Transfers
 from eggproxy.upstream import FlatUpstream, Hosts, Member, Several, Upstream, Upstreams, via
 
@@ -50,6 +51,14 @@ class Channel:
         )
         transfers = Transfers(self.store, self.upstreams, health, self.pages.note_stored)
         self.proxy = Proxy(self.store, self.pages, transfers, health, own)
+        if configuration.complete_metadata:
+            completion = ProjectCompletion(self.store, self.pages, self._index_of)
+            self.proxy.restore = completion.restore
+            self.pages.on_news = Completer(completion).note
+
+    def _index_of(self, record: Record, filename: str) -> Upstream:
+        """Find the index whose page names a file."""
+        return self.upstreams.named(record.sources.get(filename, record.index))
 
 
 def channels(

@@ -47,6 +47,10 @@ class PageState:
     unstored: Mapping[Form, bytes] | None = None
 
 
+def _ignore(name: Name) -> None:
+    """Do nothing with the news of a page."""
+
+
 class Pages:
     """Keeps stored pages fresh.
 
@@ -78,6 +82,8 @@ class Pages:
         self._revalidator = Revalidator(
             store, upstreams, clock, self._health, self._findings, self._refresher, removal_grace
         )
+        # Told of each page that upstream has sent or confirmed, and of which a file has come.
+        self.on_news: Callable[[Name], None] = _ignore
         self._noted_lock = threading.Lock()
         self._noted: set[NormalizedName] = set()
 
@@ -173,6 +179,14 @@ class Pages:
         with self.store.lock(project):
             self._refresher.withdraw_metadata(project, filename)
 
+    def rewrite(self, project: NormalizedName, change: Callable[[Record], Record | None]) -> None:
+        """Put in place what `change` makes of a record, and its pages; nothing if that is None.
+
+        Raises StorageError.
+        """
+        with self.store.lock(project):
+            self._refresher.rewrite(project, change)
+
     def settled(
         self, project: NormalizedName, filename: str
     ) -> tuple[ProjectDetail, Record] | None:
@@ -208,6 +222,7 @@ class Pages:
                 wanted.project,
                 lambda: self._refresher.pin(wanted.project, wanted.filename, sha256),
             )
+        self.on_news(wanted.project)
         with self._noted_lock:
             self._noted.add(wanted.project)
             if len(self._noted) > 1:
@@ -257,7 +272,12 @@ class Pages:
         if name is not None and self._keeps(name):
             raise NoSuchProjectError(name)
         now = self._clock()
-        return self._flights.join(name, lambda: self._revalidator.run(name, now))
+        return self._flights.join(name, lambda: self._ask(name, now))
+
+    def _ask(self, name: Name, now: float) -> Outcome:
+        outcome = self._revalidator.run(name, now)
+        self.on_news(name)
+        return outcome
 
     def _instead(
         self, checked: float | None, error: EggProxyError, upstream: PageSource

@@ -4,6 +4,9 @@ import logging
 import math
 import os
 import stat
+from collections.abc import Callable
+
+import msgspec
 
 from eggproxy import policy
 from eggproxy.answers import (
@@ -42,6 +45,12 @@ log = logging.getLogger("eggproxy")
 OCTETS = "application/octet-stream"
 
 
+def _never(project: NormalizedName, filename: str) -> bool:
+    """Have nothing restored."""
+    del project, filename
+    return False
+
+
 class Proxy:
     """The proxy over one eggs directory and one upstream; safe to share among threads."""
 
@@ -58,6 +67,8 @@ class Proxy:
         self.store = store
         self.pages = pages
         self._transfers = transfers
+        # Has metadata on disk again that we have read ourselves; False where it is not ours.
+        self.restore: Callable[[NormalizedName, str], bool] = _never
 
     def answer(self, target: Target, preference: Preference) -> Answer:
         """Answer a request. Blocks while upstream is asked; raises EggProxyError."""
@@ -144,6 +155,8 @@ class Proxy:
         if offer is None:
             raise NoSuchFileError(target.project, target.filename)
         file, index = offer
+        if target.filename.endswith(METADATA) and self.restore(target.project, target.filename):
+            return self._stored(target, "fwd=uri-miss; stored")
         wanted = Wanted(
             project=target.project,
             filename=target.filename,
@@ -205,13 +218,19 @@ class Proxy:
             facts = os.stat(self.store.file(target.project, target.filename))  # noqa: PTH116
         except OSError:
             return False
-        known = self._known(target) if stat.S_ISREG(facts.st_mode) else None
-        if known is not None and known.size is not None and known.size != facts.st_size:
+        size = self._promised_size(target) if stat.S_ISREG(facts.st_mode) else None
+        if size is not None and size != facts.st_size:
             what = f"{target.project}/{target.filename}"
-            log.error("%s has %d bytes instead of %d: removed", what, facts.st_size, known.size)
+            log.error("%s has %d bytes instead of %d: removed", what, facts.st_size, size)
             self.store.remove_file(target.project, target.filename)
             return False
         return stat.S_ISREG(facts.st_mode)
+
+    def _promised_size(self, target: FileTarget) -> int | None:
+        """Find how many bytes upstream's page says that a file has."""
+        file = self._known(target)
+        record = self.store.record(target.project) if file is not None else None
+        return record.promised_size(file) if record and file else None
 
     def _known(self, target: FileTarget) -> File | None:
         """Find what the stored page says of a file, without a word to upstream."""
@@ -233,6 +252,7 @@ def _offered(
     file = policy.offered(detail, target.filename)
     if file is None:
         return None
+    file = msgspec.structs.replace(file, size=record.promised_size(file))
     return file, record.sources.get(distribution_of(target.filename), record.index)
 
 

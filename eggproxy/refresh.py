@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from eggproxy import parse, policy, render
+from eggproxy.completion.keeping import kept
 from eggproxy.errors import (
     EggProxyError,
     NoSuchProjectError,
@@ -126,6 +127,17 @@ class Refresher:
         self._store.amend(project, record)
         self._put_project(project, record, detail, checked)
 
+    def rewrite(self, project: NormalizedName, change: Callable[[Record], Record | None]) -> None:
+        """Put in place what `change` makes of a record, and its pages; nothing if that is None."""
+        record = self._store.record(project)
+        changed = change(record) if record is not None else None
+        if changed is None or changed.detail is None:
+            return
+        checked = self._store.checked(project) or self._clock()
+        # First what is kept to, then what is advertised.
+        self._store.amend(project, changed)
+        self._put_project(project, changed, changed.detail, checked)
+
     def have_stored_page(self, project: NormalizedName) -> bool:
         """Have the page of files on disk as it is now; False if there is no file."""
         record = self._store.record(project)
@@ -208,11 +220,15 @@ class Refresher:
                 had = len(old.detail.files)
                 raise parse.Nonsense(f"sent a page without files where {had} were known")
             detail, pinned = _still_pinned(old, old.detail, detail)
+            detail, completed, obsolete = kept(old, detail)
+            for filename in obsolete:
+                self._store.remove_file(name, filename + METADATA)
             record = msgspec.structs.replace(
                 record,
                 withdrawn=_still_withdrawn(old, detail),
                 withdrawn_at=old.withdrawn_at,
                 pinned=pinned,
+                completed=completed,
             )
             self._remove_replaced(old.detail, detail)
             if old.index != record.index:

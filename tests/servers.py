@@ -116,7 +116,9 @@ def _named(headers: Mapping[str, str]) -> dict[str, str]:
 
 def settings_of(index: str, eggs: Path, **settings: object) -> dict[str, str]:
     """Write settings as variables of the environment, which all front ends read."""
-    all_settings = {"index": index, "eggs_directory": eggs, "timeout": 5, **settings}
+    usual: dict[str, object] = {"index": index, "eggs_directory": eggs, "timeout": 5}
+    # Who counts what upstream is asked does not want to count what is asked beside that.
+    all_settings = {**usual, "complete_metadata": 0, **settings}
     return {f"EGGPROXY_{name.upper()}": str(value) for name, value in all_settings.items()}
 
 

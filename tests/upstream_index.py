@@ -24,6 +24,7 @@ class Index:
     - `form`: "json" (HTML only for clients that do not accept JSON), "html" or "legacy";
     - `etags`, `gzip` (pages, when asked for), `ranges` (files): what it can do;
     - `last_modified`: an HTTP date for pages, or None; `page_headers`: more headers for pages;
+    - `file_headers`: more headers for files; `head_status`: this instead of an answer to HEAD;
     - `chunked`: whole files come without a Content-Length;
     - `redirect_files`: where `/files/...` is redirected to (302), e.g. "/moved" or the `url` of
       another Upstream, which then needs the file (`put`);
@@ -42,6 +43,8 @@ class Index:
         self.gzip = self.chunked = False
         self.last_modified: str | None = None
         self.page_headers: dict[str, str] = {}
+        self.file_headers: dict[str, str] = {}
+        self.head_status: int | None = None
         self.redirect_files: str | None = None
         self.page_override: dict[str, Override] = {}
         self.path_override: dict[str, Override] = {}
@@ -152,7 +155,9 @@ class Index:
         body = self._blobs.get(request.path.removeprefix("/moved"))
         if body is None:
             return Answer(404, {"Content-Type": "text/plain"}, b"404 Not Found")
-        headers = {"Content-Type": "application/octet-stream"}
+        if request.method == "HEAD" and self.head_status is not None:
+            return Answer(self.head_status, {"Content-Type": "text/plain"})
+        headers = {"Content-Type": "application/octet-stream"} | self.file_headers
         if self.etags:
             headers["ETag"] = f'"{md5(body).hexdigest()}"'  # noqa: S324 - a mere validator
         if unchanged(request, headers):

@@ -122,6 +122,30 @@ def folder_lock(folder: Path) -> Iterator[None]:
             os.close(descriptor)
 
 
+@contextlib.contextmanager
+def folder_lock_if_free(folder: Path) -> Iterator[bool]:
+    """Hold a folder for oneself as `folder_lock` does, without waiting; False if another does.
+
+    Raises StorageError if there cannot be such a folder.
+    """
+    descriptor = _opened(folder)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+            return
+        if not is_same(descriptor, folder):
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            _remove_if_empty(folder)
+    finally:
+        os.close(descriptor)
+
+
 def holds(path: Path, content: bytes) -> bool:
     """Say whether a file has this content."""
     try:

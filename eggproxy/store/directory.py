@@ -145,6 +145,17 @@ class EggsDirectory:
         """Hold the page of a project for oneself, across threads and processes."""
         return atomic.folder_lock(self._record(project).parent)
 
+    def completing(self, project: NormalizedName) -> AbstractContextManager[bool]:
+        """Be the only one, across processes, that completes a project; False if another does."""
+        return atomic.folder_lock_if_free(self._own / "completing" / project)
+
+    def put_file(self, project: NormalizedName, filename: str, content: bytes) -> None:
+        """Put a small file in place, whole; its page's lock is held. Raises StorageError."""
+        path = self.file(project, filename)
+        with atomic.storage_errors(path):
+            if not atomic.holds(path, content):
+                atomic.replace({path: content}, scratch=self._scratch)
+
     def write(
         self, project: NormalizedName, pages: Mapping[Form, bytes], record: Record, now: float
     ) -> None:

@@ -1,6 +1,6 @@
 """What upstream can answer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
@@ -45,6 +45,27 @@ class Stream:
     validator: str | None
     blocks: Iterator[bytes]
     cache_status: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Probed:
+    """An answer to a question asked aside: whatever status, as it came.
+
+    `length` is that of the body in bytes, `validator` what goes with If-Range.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    length: int | None
+    validator: str | None
+    blocks: Iterator[bytes]
+
+    def body(self, limit: int) -> bytes:
+        """Read at most `limit` bytes. Raises UpstreamUnavailableError."""
+        body = bytearray()
+        while len(body) < limit and (block := next(self.blocks, b"")):
+            body += block
+        return bytes(body[:limit])
 
 
 def shown(url: str) -> str:

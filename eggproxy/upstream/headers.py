@@ -36,6 +36,14 @@ def demand(response: "requests.Response", status: HTTPStatus) -> None:
     raise UpstreamNonsenseError(shown(response.url), why)
 
 
+def demand_sense(response: "requests.Response") -> None:
+    """Raise if the host is down or too busy; any other answer is one."""
+    code = response.status_code
+    busy = code in _PASSING or code >= HTTPStatus.INTERNAL_SERVER_ERROR
+    if busy and code != HTTPStatus.NOT_IMPLEMENTED:
+        raise UpstreamUnavailableError(shown(response.url), f"answers {code}")
+
+
 def _asked_for(headers: Mapping[str, str]) -> float:
     """Read Retry-After (RFC 9110, 10.2.3) as seconds from now; 0 if there is none."""
     text = headers.get("Retry-After", "").strip()

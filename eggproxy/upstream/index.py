@@ -20,6 +20,7 @@ from eggproxy.upstream import via
 from eggproxy.upstream.answers import (
     Fetched,
     NotModified,
+    Probed,
     RangeRefused,
     Stream,
     shown,
@@ -30,6 +31,7 @@ from eggproxy.upstream.headers import (
     cache_status,
     complete_length,
     demand,
+    demand_sense,
     strong_validator,
     total_length,
 )
@@ -49,6 +51,7 @@ MAX_HOPS = 10
 MAX_PAGE_SIZE = 256 << 20
 """Largest page that is taken, in bytes after unpacking; the largest real one has 40 MB."""
 
+_NO_HEADERS: Mapping[str, str] = {}
 _REDIRECTS = {301, 302, 303, 307, 308}
 
 
@@ -212,7 +215,32 @@ class Upstream:
             )
 
     @contextlib.contextmanager
-    def _asked(self, url: str, headers: Mapping[str, str]) -> "Iterator[requests.Response]":
+    def probe(
+        self, url: str, *, method: str = "GET", headers: Mapping[str, str] = _NO_HEADERS
+    ) -> Iterator[Probed]:
+        """Ask aside, for what nobody waits for; it is not held against the host what comes of it.
+
+        Raises NotAskedError, OfflineError, UpstreamUnavailableError, UpstreamNonsenseError.
+        """
+        self._demand_online()
+        refusal = self._circuit_to(url).refusal(url)
+        if refusal is not None:
+            raise refusal
+        headers = {"Accept": "*/*", "Accept-Encoding": "identity", **headers}
+        with self._asked(url, headers, method) as response:
+            demand_sense(response)
+            yield Probed(
+                status=response.status_code,
+                headers=response.headers,
+                length=total_length(response.headers),
+                validator=strong_validator(response.headers),
+                blocks=self._wire().blocks(response),
+            )
+
+    @contextlib.contextmanager
+    def _asked(
+        self, url: str, headers: Mapping[str, str], method: str = "GET"
+    ) -> "Iterator[requests.Response]":
         """Ask, following redirects; the answer is closed afterwards."""
         if self._identity:
             headers = {**headers, "Via": via.header(self._identity)}
@@ -221,7 +249,9 @@ class Upstream:
             is_own = _origin(url) == _origin(self.index)
             auth = self._auth if is_own else None
             verify = str(self._ca_certificate) if is_own and self._ca_certificate else True
-            with contextlib.closing(self._wire().get(url, headers, auth, verify)) as response:
+            with contextlib.closing(
+                self._wire().get(url, headers, auth, verify, method=method)
+            ) as response:
                 if response.status_code not in _REDIRECTS or "Location" not in response.headers:
                     yield response
                     return

@@ -53,6 +53,8 @@ class Wire:
         headers: Mapping[str, str],
         auth: tuple[bytes, bytes] | None,
         verify: bool | str = True,  # noqa: FBT001, FBT002  as requests has it
+        *,
+        method: str = "GET",
     ) -> requests.Response:
         """Ask, and wait for the headers; redirects are not followed.
 
@@ -62,12 +64,12 @@ class Wire:
         """
         with _faults(url):
             try:
-                return self._get(url, headers, auth, verify)
+                return self._get(url, headers, auth, verify, method)
             except requests.ConnectionError as error:
                 if not _hung_up(error):
                     raise
                 # As a server may that has kept a connection for long enough (RFC 9110, 9.2.2).
-                return self._get(url, headers, auth, verify)
+                return self._get(url, headers, auth, verify, method)
 
     def whole(self, response: requests.Response) -> bytes:
         """Read a page to its end, within limits of size and time.
@@ -120,8 +122,10 @@ class Wire:
         headers: Mapping[str, str],
         auth: tuple[bytes, bytes] | None,
         verify: bool | str,  # noqa: FBT001  as requests has it
+        method: str,
     ) -> requests.Response:
-        return self._connected().get(
+        return self._connected().request(
+            method,
             url,
             headers=dict(headers),
             auth=HTTPBasicAuth(*auth) if auth else None,

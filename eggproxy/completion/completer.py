@@ -1,0 +1,73 @@
+"""Completing projects one after the other, behind the backs of those who are being served."""
+
+import logging
+import os
+import threading
+import time
+from collections import deque
+from concurrent.futures import Future
+
+from eggproxy.completion.project import ProjectCompletion
+from eggproxy.errors import EggProxyError
+from eggproxy.flights import launch
+from eggproxy.names import NormalizedName
+from eggproxy.remembered import Remembered
+
+log = logging.getLogger("eggproxy")
+
+DELAY = 0.3
+"""Seconds for which whoever waits for a page goes first."""
+
+QUEUE = 1000
+"""How many projects wait at most; the others come when they are asked for again."""
+
+PAUSE = 600.0
+"""Seconds for which a project is left alone when upstream failed."""
+
+
+class Completer:
+    """Completes what was noted, in a thread that lives as long as there is work."""
+
+    def __init__(self, completion: ProjectCompletion) -> None:
+        self._completion = completion
+        self._lock = threading.Lock()
+        self._queue: deque[NormalizedName] = deque()
+        # The process in which the thread is at work: none survives a fork.
+        self._working_in: int | None = None
+        self._paused: Remembered[str, bool] = Remembered(
+            seconds=PAUSE, limit=10_000, clock=time.monotonic
+        )
+
+    def note(self, project: NormalizedName | None) -> None:
+        """Complete a project soon; costs next to nothing."""
+        if project is None or self._paused.get(project):
+            return
+        with self._lock:
+            if project in self._queue or len(self._queue) >= QUEUE:
+                return
+            self._queue.append(project)
+            if self._working_in == os.getpid():
+                return
+            self._working_in = os.getpid()
+        launch(self._work, Future(), name="completion")
+
+    def _work(self) -> None:
+        time.sleep(DELAY)
+        while True:
+            with self._lock:
+                if not self._queue:
+                    self._working_in = None
+                    return
+                project = self._queue.popleft()
+            if self._complete_some(project):
+                self.note(project)
+
+    def _complete_some(self, project: NormalizedName) -> bool:
+        try:
+            return self._completion.complete_some(project)
+        except EggProxyError as error:
+            log.info("%s: its page stays incomplete for now: %s", project, error)
+        except Exception:
+            log.exception("%s: cannot be completed; please report it", project)
+        self._paused.put(project, True)  # noqa: FBT003  a memory of yes
+        return False

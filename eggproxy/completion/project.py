@@ -1,0 +1,210 @@
+"""Completing one project: what is missing of its files, found out and put into its record."""
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Protocol
+
+from eggproxy.completion import legacy
+from eggproxy.completion.finding import Finder
+from eggproxy.completion.keeping import completed_by
+from eggproxy.completion.values import CORE_METADATA, Found, missing
+from eggproxy.completion.versions import newest_first
+from eggproxy.errors import EggProxyError, UpstreamNonsenseError
+from eggproxy.flights import launch
+from eggproxy.model import File
+from eggproxy.names import METADATA, NormalizedName
+from eggproxy.remembered import Remembered
+from eggproxy.store import EggsDirectory, Record
+from eggproxy.upstream import Upstream
+
+CONNECTIONS = 4
+"""How many questions are under way at a time."""
+
+SLICE = 256
+"""How many files of a project are looked at before its page is written, and others have a turn."""
+
+NO_SUCH_THING = 86400.0
+"""Seconds for which it is remembered that an index has no legacy API, or a host no ranges."""
+
+ASKED_LEGACY = 600.0
+"""Seconds until the legacy API is asked of a project again, for what it did not know."""
+
+
+class Keeper(Protocol):
+    """Who keeps pages: changes a project's record under its lock, and writes its pages anew."""
+
+    def rewrite(self, project: NormalizedName, change: Callable[[Record], Record | None]) -> None:
+        """Write what `change` makes of the record, unless that is None. Raises StorageError."""
+
+
+class ProjectCompletion:
+    """Completes projects; `upstream_of` gives the index of a file by its record and name."""
+
+    def __init__(
+        self,
+        store: EggsDirectory,
+        keeper: Keeper,
+        upstream_of: Callable[[Record, str], Upstream],
+    ) -> None:
+        self._store = store
+        self._keeper = keeper
+        self._upstream_of = upstream_of
+        self._no_legacy = _memory(NO_SUCH_THING)
+        self._asked_legacy = _memory(ASKED_LEGACY)
+        self._no_ranges = _memory(NO_SUCH_THING)
+        self._finder = Finder(self._has_ranges, self._note_no_ranges)
+
+    def complete_some(self, project: NormalizedName) -> bool:
+        """Complete some files of a project; say whether there are more. Raises EggProxyError."""
+        with self._store.completing(project) as mine:
+            record = self._store.record(project) if mine else None
+            lacking = self._lacking(project, record) if record else {}
+            if record is None or not lacking:
+                return False
+            if not self._upstream_of(record, "").available():
+                return False
+            if found := self._from_legacy(project, record):
+                self._keep(project, found)
+                return True
+            todo = newest_first(project, [file for file, _lacks in lacking.values()])[:SLICE]
+            search = _Search(self, project, record, [lacking[file.filename] for file in todo])
+            self._keep(project, search.run())
+            if search.error is not None:
+                raise search.error
+            return len(todo) < len(lacking)
+
+    def restore(self, project: NormalizedName, filename: str) -> bool:
+        """Have a wheel's `.metadata`, which we have read before, on disk again.
+
+        False if it is not ours, or is another one now. Raises EggProxyError.
+        """
+        record = self._store.record(project)
+        base = filename.removesuffix(METADATA)
+        if record is None or CORE_METADATA not in record.completed.get(base, ()):
+            return False
+        file = record.detail.file(base) if record.detail else None
+        if file is None:
+            return False
+        upstream = self._upstream_of(record, base)
+        contents = self._finder.contents(upstream, file, self._store.file(project, base))
+        if contents is None or file.core_metadata != _digest(contents.metadata):
+            return False
+        with self._store.lock(project):
+            self._store.put_file(project, filename, contents.metadata)
+        return True
+
+    def find(self, project: NormalizedName, record: Record, file: File, lacks: set[str]) -> Found:
+        """Find out what a file lacks. Raises EggProxyError where that may work another time."""
+        upstream = self._upstream_of(record, file.filename)
+        stored = self._store.file(project, file.filename)
+        try:
+            return self._finder.find(upstream, file, stored, lacks)
+        except UpstreamNonsenseError:
+            return Found(file=file, looked_for=frozenset(lacks))
+
+    def _lacking(self, project: NormalizedName, record: Record) -> dict[str, tuple[File, set[str]]]:
+        """Name the files of which something is missing that can perhaps be had, and what."""
+        lacking = {}
+        for file in record.detail.files if record.detail else ():
+            lacks = missing(file)
+            if lacks and file.filename in record.completed:
+                lacks.difference_update(record.completed[file.filename])
+            if lacks == {CORE_METADATA} and not self._has_ranges(file.url):
+                # Once it has come, it can be read.
+                lacks = lacks if self._store.file(project, file.filename).exists() else set()
+            if lacks:
+                lacking[file.filename] = (file, lacks)
+        return lacking
+
+    def _from_legacy(self, project: NormalizedName, record: Record) -> list[Found]:
+        """Ask the legacy API, where there may be one."""
+        upstream = self._upstream_of(record, "")
+        url = legacy.address(upstream.index, project)
+        if url is None or record.detail is None or self._no_legacy.get(upstream.index):
+            return []
+        if self._asked_legacy.get(project):
+            return []
+        self._asked_legacy.put(project, True)  # noqa: FBT003  a memory of yes
+        found = legacy.ask(upstream, record.detail, url)
+        if found is None:
+            self._no_legacy.put(upstream.index, True)  # noqa: FBT003  a memory of yes
+        return found or []
+
+    def _keep(self, project: NormalizedName, found: Sequence[Found]) -> None:
+        """Put into the record what was found, and metadata beside their files. Raises StorageError.
+
+        A `.metadata` is there before a page promises it.
+        """
+
+        def change(record: Record) -> Record | None:
+            changed, used = completed_by(record, found)
+            for each in used:
+                if each.metadata is not None:
+                    self._store.put_file(project, each.file.filename + METADATA, each.metadata)
+            return changed if used else None
+
+        if found:
+            self._keeper.rewrite(project, change)
+
+    def _has_ranges(self, url: str) -> bool:
+        return self._no_ranges.get(_origin(url)) is None
+
+    def _note_no_ranges(self, url: str) -> None:
+        self._no_ranges.put(_origin(url), True)  # noqa: FBT003  a memory of yes
+
+
+class _Search:
+    """Looks at files of a project, some at a time; `error` is why it ended before all were seen."""
+
+    def __init__(
+        self,
+        completion: ProjectCompletion,
+        project: NormalizedName,
+        record: Record,
+        todo: Sequence[tuple[File, set[str]]],
+    ) -> None:
+        self.error: EggProxyError | None = None
+        self._completion = completion
+        self._project = project
+        self._record = record
+        self._lock = threading.Lock()
+        self._todo = iter(todo)
+        self._found: list[Found] = []
+
+    def run(self) -> list[Found]:
+        """Look at all, and give what was found."""
+        threads: list[Future[None]] = [Future() for _ in range(CONNECTIONS)]
+        for thread in threads:
+            launch(self._look, thread, name="completion")
+        for thread in threads:
+            thread.result()
+        return self._found
+
+    def _look(self) -> None:
+        while self.error is None:
+            with self._lock:
+                file, lacks = next(self._todo, (None, set[str]()))
+            if file is None:
+                return
+            try:
+                found = self._completion.find(self._project, self._record, file, lacks)
+            except EggProxyError as error:
+                self.error = error
+                return
+            with self._lock:
+                self._found.append(found)
+
+
+def _digest(metadata: bytes) -> dict[str, str]:
+    return {"sha256": hashlib.sha256(metadata).hexdigest()}
+
+
+def _memory(seconds: float) -> Remembered[str, bool]:
+    return Remembered(seconds=seconds, limit=10_000, clock=time.monotonic)
+
+
+def _origin(url: str) -> str:
+    return "/".join(url.split("/", 3)[:3])
