@@ -4,13 +4,14 @@ The main one is at the prefix itself. A channel with a name is at `/+NAME/` belo
 files lie in the folder `+NAME` of the main one's directory, which no project's name can be.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from eggproxy.completion import Completer, ProjectCompletion
 from eggproxy.config import Configuration, IndexSettings
 from eggproxy.freshness import Lifetime
 from eggproxy.health import Health
+from eggproxy.names import NormalizedName
 from eggproxy.own import Own
 from eggproxy.packages import Packages
 from eggproxy.pages import Pages
@@ -62,9 +63,15 @@ class Channel:
 
 
 def channels(
-    configuration: Configuration, health: Health, packages: Packages
+    configuration: Configuration,
+    health: Health,
+    packages: Packages,
+    is_listed: Callable[[NormalizedName], bool] = lambda _project: True,
 ) -> dict[str, Channel]:
-    """Make the channels of a configuration, by name; names of our `packages` are ours in each."""
+    """Make the channels of a configuration, by name; names of our `packages` are ours in each.
+
+    `is_listed` says which of those may stand in the project list.
+    """
     names = dict.fromkeys([MAIN, *(each.channel or MAIN for each in configuration.indexes)])
     root = configuration.eggs_directory
     return {
@@ -73,7 +80,7 @@ def channels(
             root / f"+{name}" if name else root,
             [each for each in configuration.indexes if (each.channel or MAIN) == name],
             health,
-            Own(packages, is_main=name == MAIN),
+            Own(packages, is_main=name == MAIN, is_listed=is_listed),
         )
         for name in names
     }

@@ -54,20 +54,20 @@ class Front:
     """
 
     def __init__(self, configuration: Configuration, room: int | None = None) -> None:
-        self.health = Health()
-        self.packages = packages_of(configuration)
-        self._generation = self.packages.generation
-        self.channels = channels(configuration, self.health, self.packages)
-        self._main = self.channels[MAIN]
-        self._channel_names = frozenset(self.channels)
-        self._identity = via.identity(configuration.eggs_directory)
-        self.hot = HotAnswers(room=room)
         self.access = Access(
             configuration.access,
             configuration.groups,
             configuration.users_file,
             configuration.tokens_file,
         )
+        self.health = Health()
+        self.packages = packages_of(configuration)
+        self._generation = self.packages.generation
+        self.channels = channels(configuration, self.health, self.packages, self.access.is_listed)
+        self._main = self.channels[MAIN]
+        self._channel_names = frozenset(self.channels)
+        self._identity = via.identity(configuration.eggs_directory)
+        self.hot = HotAnswers(room=room)
 
     def prepare(self, configuration: Configuration) -> None:
         """Make the directory ready. Raises ConfigurationError if it, or a user, cannot be used."""

@@ -41,7 +41,8 @@ class EmptyProjectError(NotFoundError):
 class Own:
     """Answers for projects of our own, and the project list with them among the others.
 
-    A channel that is not `is_main` lists only what it has itself, and mixes nothing.
+    A channel that is not `is_main` lists only what it has itself, and mixes nothing. `is_listed`
+    says which of our names may stand in the list for all who may read that.
     """
 
     def __init__(
@@ -50,9 +51,11 @@ class Own:
         clock: Callable[[], float] = time.time,
         *,
         is_main: bool = True,
+        is_listed: Callable[[NormalizedName], bool] = lambda _project: True,
     ) -> None:
         self._packages = packages
         self._is_main = is_main
+        self._is_listed = is_listed
         self.keeps = packages.keeps
         self._clock = clock
 
@@ -64,7 +67,7 @@ class Own:
             case FileTarget(project=project) if self._packages.owns(project):
                 return self._file(target, preference, otherwise)
             case ListTarget() if self._is_main:
-                projects = self._packages.projects()
+                projects = list(filter(self._is_listed, self._packages.projects()))
                 if projects:
                     return self._list(projects, target, _settled(target, preference), otherwise)
         return otherwise(target, preference)

@@ -1,6 +1,7 @@
 """Who may read behind Apache: by eggproxy's own rules, and by names that Apache has checked."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +30,21 @@ _OF_APACHE = """
 """
 
 
+# docs/access.rst: passwords for uploads alone.
+_FOR_UPLOADS = """
+<Location "/pypi">
+    AuthType Basic
+    AuthName "of Apache"
+    AuthBasicProvider file
+    AuthUserFile "{users}"
+    <RequireAny>
+        Require method GET HEAD
+        Require valid-user
+    </RequireAny>
+</Location>
+"""
+
+
 class Site(NamedTuple):
     """An index behind Apache."""
 
@@ -47,6 +63,7 @@ def write_site(root: Path, upstream: Upstream) -> Path:
     users = write_users(root / "users", alice="wonder", bob="builder")
     for path in (eggs, users):
         httpd.give_away(path)
+    upstream.add("open-tool", "open_tool-1.0.zip", b"zip")
     upstream.add("acme-tool", "acme_tool-1.0.whl", b"wheel", metadata=b"Name: acme-tool\n")
     file = write_configuration(root / "eggproxy.conf", eggs, upstream.index_url, users_file=users)
     rules = "[access]\n[[acme-*]]\nread = alice, carol\nupload = alice, carol\n"
@@ -72,15 +89,15 @@ def site(module: Module) -> Iterator[Site]:
         yield Site(apache, root / "eggs" / "acme-tool" / "acme_tool-1.0.whl")
 
 
-@pytest.fixture
-def site_of_apache(module: Module) -> Iterator[Site]:
-    """Give a site where Apache has users of its own."""
+@contextmanager
+def site_with_users(module: Module, directives: str) -> Iterator[Site]:
+    """Serve a site where Apache has users of its own."""
     with httpd.public_directory() as root, Upstream() as upstream:
         file = write_site(root, upstream)
         users = write_users(root / "of-apache", carol="lewis", bob="marley")
         httpd.give_away(users)
         modules = ("authn_core", "auth_basic", "authn_file", "authz_user")
-        more = _OF_APACHE.format(users=users)
+        more = directives.format(users=users)
         with apache_site(module, root, file, more=more, more_modules=modules) as apache:
             yield Site(apache, root / "eggs" / "acme-tool" / "acme_tool-1.0.whl")
 
@@ -96,19 +113,33 @@ def test_apache__stored_files_are_guarded(site: Site) -> None:
         assert site.get(path).status in {401, 403, 404}
 
 
-def test_apache__own_users(site_of_apache: Site) -> None:
+CAROL = basic("carol", "lewis")
+
+
+def test_apache__own_users(module: Module) -> None:
     """A user whom Apache has let in is one: for the rules it is the name alone that counts."""
-    carol, bob = basic("carol", "lewis"), basic("bob", "marley")
-    assert site_of_apache.get(FILE, carol).body == b"wheel"
-    refused = site_of_apache.get(FILE, bob)
+    with site_with_users(module, _OF_APACHE) as site:
+        assert site.get(FILE, CAROL).body == b"wheel"
+        refused = site.get(FILE, basic("bob", "marley"))
+        stranger = site.get(FILE, ALICE)
     assert refused.status == 403
     assert refused.reason.startswith("User bob may not read acme-tool: an administrator")
     # Whom Apache does not know never comes as far as eggproxy, which knows alice.
-    stranger = site_of_apache.get(FILE, ALICE)
     assert (stranger.status, stranger.headers["WWW-Authenticate"]) == (
         401,
         'Basic realm="of Apache"',
     )
+
+
+def test_apache__passwords_for_uploads_alone(module: Module) -> None:
+    """Reading is eggproxy's to decide, and who uploads has to be somebody to Apache."""
+    with site_with_users(module, _FOR_UPLOADS) as site:
+        assert site.get("/pypi/open-tool/").status == 200
+        assert site.get(FILE).headers["WWW-Authenticate"].startswith('Basic realm="eggproxy"')
+        stranger = ask(site.apache.url, "/pypi/", method="POST")
+        assert stranger.headers["WWW-Authenticate"] == 'Basic realm="of Apache"'
+        known = ask(site.apache.url, "/pypi/", method="POST", headers={"Authorization": CAROL})
+        assert known.status not in {200, 401, 403}
 
 
 def test_apache__static_lets_nobody_in(tmp_path: Path, upstream: Upstream) -> None:

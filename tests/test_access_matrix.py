@@ -13,6 +13,8 @@ import pytest
 
 from eggproxy import config, paths
 from eggproxy.wsgi import make_application
+from tests.distributions import make_wheel
+from tests.packages import drop
 from tests.secrets import basic, write_tokens, write_users
 from tests.test_wsgi import call
 from tests.upstream import Upstream
@@ -53,6 +55,8 @@ class Route(NamedTuple):
 
 
 FILE = "acme_tool-1.0.whl"
+OWN = make_wheel("acme-own", "1.0")
+WIDE = make_wheel("wide-own", "1.0")
 HEAD = {"REQUEST_METHOD": "HEAD"}
 RANGE = {"HTTP_RANGE": "bytes=0-0"}
 ANY_ETAG = {"HTTP_IF_NONE_MATCH": "*"}
@@ -87,6 +91,9 @@ ROUTES: Mapping[type[object], tuple[Route, ...]] = {
         Route("acme", "/pypi/+stored/acme-tool/"),
         Route("acme", "/pypi/+stored/ACME.tool/index.json"),
         Route("acme", "/pypi/acme-none/", 404),
+        Route("acme", "/pypi/acme-own/"),
+        Route("acme", "/pypi/Acme.Own/index.json", environ=HEAD),
+        Route("acme", "/pypi/acme-reserved/", 404),
     ),
     paths.FileTarget: (
         Route("open", "/pypi/open-tool/open_tool-1.0.zip"),
@@ -102,12 +109,16 @@ ROUTES: Mapping[type[object], tuple[Route, ...]] = {
         Route("acme", f"/pypi/+stored/acme-tool/{FILE}.metadata", environ=HEAD),
         Route("acme", "/pypi/acme-tool/acme_tool-9.zip", 404),
         Route("open", f"/pypi/open-tool/{FILE}", 404),
+        Route("acme", f"/pypi/acme-own/{OWN.filename}"),
+        Route("acme", f"/pypi/acme-own/{OWN.filename}", 206, RANGE),
+        Route("acme", f"/pypi/acme-own/{OWN.filename}.metadata"),
     ),
     # By the same rules as in the index itself.
     paths.ChannelTarget: (
         Route("open", "/pypi/+other/open-tool/"),
         Route("open", "/pypi/+other/acme-tool", 301),
         Route("list", "/pypi/+other/"),
+        Route("acme", f"/pypi/+other/acme-own/{OWN.filename}"),
         Route("acme", "/pypi/+other/acme-tool/"),
         Route("acme", "/pypi/+other/Acme.Tool/index.json"),
         Route("acme", f"/pypi/+other/acme-tool/{FILE}", 206, RANGE),
@@ -193,7 +204,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         (folder / "eggproxy.conf").write_text(RULES + INDEXES.format(index=upstream.index_url))
         upstream.add("acme-tool", FILE, b"wheel", metadata=b"Name: acme-tool\n")
         upstream.add("open-tool", "open_tool-1.0.zip", b"zip")
-        options = {"eggs_directory": str(folder / "eggs")}
+        for distribution in (OWN, WIDE):
+            drop(folder / "packages", distribution)
+        options = {"eggs_directory": str(folder / "eggs"), "reserve": "acme-reserved"}
         users = write_users(folder / "users", alice="wonder", bob="builder")
         tokens = write_tokens(
             folder / "tokens",
@@ -261,3 +274,13 @@ def test_matrix__nothing_is_asked_for_strangers(site: Site, caller: str) -> None
             status = site.ask(Route("acme", path), caller)[0]
             assert int(status[:3]) == CALLERS[caller][0]
     assert len(site.upstream.requests) == before
+
+
+def test_matrix__list_names(site: Site) -> None:
+    """The list names what all who may read it may read: no closed project of our own."""
+    for path in ("/pypi/", "/pypi/index.json", "/simple/index.html"):
+        _status, _headers, body = site.ask(Route("list", path), "user with right")
+        assert b"wide-own" in body
+        assert b"open-tool" in body
+        assert b"acme-own" not in body
+        assert b"acme-reserved" not in body

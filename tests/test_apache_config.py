@@ -336,6 +336,17 @@ def test_write__restricted(module: Module) -> None:
     assert text.count("<Directory") == text.count("</Directory")
 
 
+def test_warnings__secrets_out_of_reach(tmp_path: Path) -> None:
+    """Files of users and tokens that Apache's user cannot read are named, with what to do."""
+    (tmp_path / "users").write_text("")
+    (tmp_path / "users").chmod(0o600)
+    account = Account("nobody", 99999, frozenset({99999}))
+    (warning,) = apache_checks._file(tmp_path / "users", account)
+    assert "nobody, as whom Apache serves, cannot read" in warning
+    assert list(apache_checks._file(tmp_path / "nothing", account)) == []
+    assert list(apache_checks._file(None, account)) == []
+
+
 def test_warnings__restricted(machine: Machine) -> None:
     """Who restricts reading is told what that means for Apache, and for a configuration of old."""
     for module, word in (("static", "nobody in"), ("mod_python", "has to be replaced by this")):

@@ -19,6 +19,7 @@ FORGOTTEN = 900.0
 
 MAX_ADDRESSES = 4096
 _MAX_NAMES = 32
+_MAX_NAME = 64
 _NETWORK = 64
 
 
@@ -50,7 +51,7 @@ class Delays:
 
     def fail(self, client: str | None, name: str, now: float) -> None:
         """Note a wrong password."""
-        key = _network(client)
+        key, name = _network(client), name[:_MAX_NAME]
         with self._lock:
             failures = self._clients.pop(key, None)
             if failures is None or now - failures.last > FORGOTTEN:
@@ -68,7 +69,7 @@ class Delays:
         with self._lock:
             failures = self._clients.get(key)
             if failures is not None:
-                failures.names.pop(name, None)
+                failures.names.pop(name[:_MAX_NAME], None)
                 if not failures.names:
                     del self._clients[key]
 

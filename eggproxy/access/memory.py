@@ -39,7 +39,8 @@ class Memory:
 
     def key(self, authorization: str) -> bytes:
         """Hash a header, with a key that dies with the process."""
-        return hashlib.blake2b(authorization.encode(), key=self._key, digest_size=32).digest()
+        data = authorization.encode("utf-8", "backslashreplace")
+        return hashlib.blake2b(data, key=self._key, digest_size=32).digest()
 
     def get(self, key: bytes, state: object, now: float) -> Outcome | None:
         """Recall what came of credentials, if the files have not changed since."""
