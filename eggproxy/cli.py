@@ -1,4 +1,4 @@
-"""The commands `eggproxy serve`, `update`, `apache-config`; those of users are in `cli_access`."""
+"""The commands `serve`, `update`, `apache-config`; see also `cli_access`, `cli_packages`."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import click
 
-from eggproxy import __version__, configfile
+from eggproxy import __version__, cli_packages, configfile
 from eggproxy.cli_access import token, user
 from eggproxy.cli_options import CONTEXT, bindir, config_file_option, fail, load
 from eggproxy.config import KEYS, Configuration
@@ -39,6 +39,8 @@ def main() -> None:
 
 main.add_command(user)
 main.add_command(token)
+for _each in cli_packages.COMMANDS:
+    main.add_command(_each)
 
 
 @main.command(context_settings=CONTEXT)

@@ -75,6 +75,7 @@ class Front:
         try:
             for channel in self.channels.values():
                 channel.store.prepare()
+            self.packages.trash.empty()
         except StorageError as error:
             raise directory_error(configuration, f"which cannot be used ({error.why})") from error
 

@@ -1,14 +1,9 @@
 """`eggproxy update`: ask upstream for news of all stored pages, before anybody waits for them."""
 
 import logging
-import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from eggproxy.channels import Channel
 from eggproxy.config import Configuration
@@ -16,6 +11,7 @@ from eggproxy.errors import ConfigurationError, EggProxyError, NoSuchProjectErro
 from eggproxy.front import Front
 from eggproxy.names import NormalizedName
 from eggproxy.pages import Pages
+from eggproxy.progress import progress
 from eggproxy.upstream import NotAskedError
 
 Page = tuple[Pages, NormalizedName | None]
@@ -74,7 +70,7 @@ def _revalidated(due: list[Page]) -> list[str | None]:
     """
     outcomes: list[str | None] = []
     hope = HOPE
-    with ThreadPoolExecutor(THREADS) as pool, _progress(len(due)) as (advance, tell):
+    with ThreadPoolExecutor(THREADS) as pool, progress("updating", len(due)) as (advance, tell):
         while due:
             asked = {pool.submit(page[0].revalidate, page[1]): page for page in due}
             answered, refused, pause = False, [], 0
@@ -104,21 +100,3 @@ def _outcome(
     except EggProxyError as error:
         tell(f"{name or 'project list'}: {error}")
         return None
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[tuple[Callable[[], None], Callable[[str], None]]]:
-    """Show a bar on a terminal; yields how to advance it and how to tell something beside it."""
-    console = Console(file=sys.stderr, highlight=False)
-    columns: Iterable[str | BarColumn | TextColumn | MofNCompleteColumn | TimeRemainingColumn] = (
-        TextColumn("updating"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("updating", total=total)
-        yield (
-            lambda: progress.advance(task),
-            lambda text: console.print(text, markup=False, soft_wrap=True),
-        )

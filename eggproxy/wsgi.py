@@ -44,6 +44,35 @@ def app_factory(global_conf: dict[str, str], **local_conf: str) -> "WSGIApplicat
     return make_application(config.load(path=path, environ=os.environ, options=local_conf))
 
 
+def app(root: str | Path | None = None, **settings: object) -> "WSGIApplication":
+    """Make a WSGI application for a file of one's own: `app = eggproxy.wsgi.app(root="/srv/pkgs")`.
+
+    `root` is the directory of one's own packages, `config` names a configuration file, all others
+    are settings by their names; without `eggs_directory` that is `eggs` beside `root`. Raises
+    ConfigurationError.
+    """
+    named = settings.pop("config", None)
+    given = {name: _written(value) for name, value in settings.items()}
+    if root is not None:
+        given["packages_directory"] = str(root)
+    path = Path(str(named)) if named else None
+    bindir = Path(sys.prefix) / "bin"
+    loaded = config.load(path=path, environ=os.environ, options=given, bindir=bindir)
+    if root is not None and "eggs_directory" not in loaded.origins:
+        given["eggs_directory"] = str(loaded.packages_directory.parent / "eggs")
+        loaded = config.load(path=path, environ=os.environ, options=given, bindir=bindir)
+    return make_application(loaded)
+
+
+def _written(value: object) -> str:
+    """Write a setting as it stands in a configuration file."""
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, list | tuple | set | frozenset):
+        return ", ".join(map(str, value))
+    return str(value)
+
+
 class _Application:
     """The proxy as a WSGI application."""
 

@@ -92,6 +92,10 @@ class Packages:
         """Say whether files of upstream are wanted beside our own."""
         return project in self._merge
 
+    def is_meant(self, project: NormalizedName) -> bool:
+        """Say whether the configuration names a project, so that its name is known to be taken."""
+        return project in self._always or project in self._merge
+
     def keeps(self, project: NormalizedName) -> bool:
         """Say whether no index may ever be asked for a name: it is ours, and ours alone."""
         return project not in self._merge and self.owns(project)
@@ -182,7 +186,8 @@ class Packages:
         return [entry.filename for entry in files]
 
     def set_status(self, project: NormalizedName, status: Status, reason: str = "") -> None:
-        """Give a project a status (PEP 792). Raises StorageError."""
+        """Give a project a status (PEP 792). Raises NoSuchPackageError, StorageError."""
+        self._of_version(project, None)
         with self._states.changing(project):
             state = self._states.get(project)
             changed = msgspec.structs.replace(state, status=status, reason=reason)
