@@ -22,7 +22,9 @@ COMMANDS: list[click.Command] = []
 """All of them, for the group of all commands."""
 
 
-def _command(name: str, **settings: Any) -> Callable[[Callable[..., None]], click.Command]:
+def _command(
+    name: str, short_help: str | None = None
+) -> Callable[[Callable[..., None]], click.Command]:
     """Make a command of a function that gets the packages; what goes wrong is one sentence."""
 
     def decorate(function: Callable[..., None]) -> click.Command:
@@ -43,9 +45,8 @@ def _command(name: str, **settings: Any) -> Callable[[Callable[..., None]], clic
         option = click.option(
             "--packages-directory", "directory", metavar="PATH", help="The directory of packages."
         )
-        made: click.Command = click.command(name, context_settings=CONTEXT, **settings)(
-            config_file_option(option(run))
-        )
+        command = click.command(name, context_settings=CONTEXT, short_help=short_help)
+        made = command(config_file_option(option(run)))
         COMMANDS.append(made)
         return made
 
@@ -112,9 +113,7 @@ def remove(
     days = f"{configuration.trash_days:g}"
     target = packages.directory / project
     click.echo(f"Removed {', '.join(files)}. It shows at once.", err=True)
-    click.echo(
-        f"For {days} days no index is asked for {project}, and it can be had back:", err=True
-    )
+    click.echo(f"For {days} days {project} stays ours, and it can be had back:", err=True)
     click.echo(f"  mkdir -p {target} && mv {place}/* {target}/", err=True)
 
 

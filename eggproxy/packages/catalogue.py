@@ -173,7 +173,7 @@ class Catalogue:
                 with self._lock:
                     self._take(self._journal.news())
                 self.read(path)
-            self._tidy()
+            self.tidy()
         except BlockingIOError:
             return
         except Exception:
@@ -190,9 +190,10 @@ class Catalogue:
         except OSError:
             return None
 
-    def _tidy(self) -> None:
+    def tidy(self) -> None:
         """Write the journal anew where most of it no longer counts."""
         with self._lock:
+            self._take(self._journal.news())
             known = self._register.known()
             if self._journal.lines > 2 * len(known) + _GARBAGE:
                 self._journal.rewrite(known)

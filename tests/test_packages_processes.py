@@ -1,0 +1,128 @@
+"""Many processes that add packages at once, and that are killed while they do."""
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from eggproxy.names import NormalizedName
+from eggproxy.packages import Packages
+from tests.distributions import make_wheel
+from tests.packages import drop
+from tests.servers import clean_environment
+
+TOOL = NormalizedName("acme-tool")
+WHEEL = make_wheel("acme-tool", "1.0", size=300_000)
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """Name a packages directory that is still to be made."""
+    return tmp_path / "packages"
+
+
+ADD = """
+import sys
+from pathlib import Path
+from eggproxy.packages import FileExistsConflictError, Packages
+from tests.packages import add
+from tests.distributions import make_wheel
+packages = Packages(Path(sys.argv[1]))
+first, last, size = map(int, sys.argv[2:])
+sys.stdin.readline()
+for number in range(first, last):
+    try:
+        print(add(packages, make_wheel("acme-tool", f"{number}.0", size=size)), flush=True)
+    except FileExistsConflictError:
+        print("conflict", flush=True)
+"""
+
+
+def adding(directory: Path, first: int, last: int, size: int = 0) -> subprocess.Popen[str]:
+    """Start a process that adds versions of a package, once it is told to go."""
+    return subprocess.Popen(
+        [sys.executable, "-c", ADD, str(directory), str(first), str(last), str(size)],
+        env=clean_environment(PYTHONPATH=str(Path(__file__).parent.parent)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run(processes: list[subprocess.Popen[str]]) -> list[str]:
+    """Let processes go at the same time; give the words of all."""
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    return [word for process in processes for word in process.communicate()[0].split()]
+
+
+def leftovers(directory: Path) -> list[Path]:
+    """Find what lies in the project's folder and is no package."""
+    return [path for path in (directory / "acme-tool").iterdir() if path.suffix != ".whl"]
+
+
+def test_add__one_file_of_twenty(directory: Path) -> None:
+    """Of twenty who add the same file at once one is the first, and all are content."""
+    words = run([adding(directory, 1, 5) for _process in range(5)])
+    assert (words.count("True"), words.count("False")) == (4, 16)
+    assert leftovers(directory) == []
+
+
+def test_add__one_name_with_other_content(directory: Path) -> None:
+    """Of those who add different files of one name at once one wins, the others are told."""
+    words = run([adding(directory, 1, 2, size=size) for size in range(4)])
+    assert (words.count("True"), words.count("conflict")) == (1, 3)
+
+
+def test_add__fifty_files(directory: Path) -> None:
+    """Fifty different files, added by five processes at once, are all there, on one page."""
+    words = run([adding(directory, 10 * each, 10 * each + 10) for each in range(5)])
+    assert words == ["True"] * 50
+    for packages in (Packages(directory), Packages(directory)):
+        detail = packages.detail(TOOL)
+        assert detail is not None
+        assert len(detail.files) == 50
+
+
+@pytest.mark.parametrize("round_", range(5))
+def test_add__killed(directory: Path, round_: int) -> None:
+    """Whoever is killed while adding leaves whole files, and nothing in anybody's way."""
+    process = adding(directory, 1, 200, size=50_000 * round_)
+    with process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+        for _added in range(3 + round_):
+            process.stdout.readline()
+        process.kill()
+    packages = Packages(directory)
+    detail = packages.detail(TOOL)
+    assert detail is not None
+    assert len(detail.files) >= 3 + round_
+    for file in detail.files:
+        path = packages.path(TOOL, file.filename)
+        assert path is not None
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == file.hashes["sha256"]
+    assert run([adding(directory, 300, 301)]) == ["True"]
+
+
+def test_journal__grows_and_is_rewritten(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An index that has become mostly out of date is written anew, under the eyes of others."""
+    monkeypatch.setattr("eggproxy.packages.catalogue._GARBAGE", 3)
+    other = Packages(directory)
+    drop(directory, make_wheel("other", "1.0"))
+    assert other.detail(NormalizedName("other"))
+    packages = Packages(directory)
+    for number in range(5):
+        drop(directory, WHEEL, age=1000 - number)
+        assert packages.detail(TOOL)
+    packages.catalogue.tidy()
+    lines = (directory / ".eggproxy" / "index.jsonl").read_bytes().split(b"\n")
+    assert len([line for line in lines if line]) == 2
+    assert other.detail(TOOL)
+    assert Packages(directory).projects() == ["acme-tool", "other"]
