@@ -118,11 +118,11 @@ def test_journal__grows_and_is_rewritten(directory: Path, monkeypatch: pytest.Mo
     drop(directory, make_wheel("other", "1.0"))
     assert other.detail(NormalizedName("other"))
     packages = Packages(directory)
-    for number in range(5):
+    for number in range(12):
         drop(directory, WHEEL, age=1000 - number)
         assert packages.detail(TOOL)
     packages.catalogue.tidy()
     lines = (directory / ".eggproxy" / "index.jsonl").read_bytes().split(b"\n")
-    assert len([line for line in lines if line]) == 2
+    assert len([line for line in lines if line]) < 8
     assert other.detail(TOOL)
     assert Packages(directory).projects() == ["acme-tool", "other"]
