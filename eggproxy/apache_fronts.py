@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from eggproxy import config
+from eggproxy.apache_body import HandedOverBody
 from eggproxy.apache_log import ErrorLog
 from eggproxy.apache_request import ApacheRequest, request_of
 from eggproxy.apache_response import DECLINED, FileChangedError, send, send_prepared
@@ -74,23 +75,33 @@ class Fronts:
         if req.proto_num not in _PROTOCOLS:
             raise BadRequestError("there is no such version of HTTP")
         mapped = _mapped(req, request) if front is None else ""
-        return send(req, request, self._in_thread(key, request, mapped))
+        if request.method in {"GET", "HEAD"}:
+            return send(req, request, self._in_thread(key, request, mapped))
+        body = HandedOverBody(req)
+        response = self._in_thread(key, request, mapped, body)
+        return body.send_and_drain(lambda: send(req, request, response))
 
-    def _in_thread(self, key: _Key, request: Request, mapped: str) -> Response:
+    def _in_thread(
+        self, key: _Key, request: Request, mapped: str, body: HandedOverBody | None = None
+    ) -> Response:
         future: Future[Response] = Future()
         try:
-            launch(lambda: self._respond(key, request, mapped), future, name="request")
+            launch(lambda: self._respond(key, request, mapped, body), future, name="request")
         except RuntimeError as error:
             raise OverloadedError(str(error)) from error
+        if body is not None:
+            body.serve(future)
         return future.result()
 
-    def _respond(self, key: _Key, request: Request, mapped: str) -> Response:
+    def _respond(
+        self, key: _Key, request: Request, mapped: str, body: HandedOverBody | None
+    ) -> Response:
         try:
             front = self._front(key, mapped)
         except ConfigurationError as error:
             log.error("%s", error)  # noqa: TRY400  the sentence says it all
             return of_error(UnusableConfigurationError(), request)
-        return front.respond(request)
+        return front.respond(request, body)
 
     def _front(self, key: _Key, mapped: str) -> Front:
         with self._lock:

@@ -42,6 +42,12 @@ class ApacheRequest(Protocol):
     def set_content_length(self, length: int) -> None:
         """Set Content-Length, in bytes."""
 
+    def read(self, length: int) -> bytes:
+        """Read so many bytes of the body, fewer at its end."""
+
+    def flush(self) -> None:
+        """Send what was written."""
+
     def write(self, data: bytes, flush: int = 1) -> None:
         """Send a part of the body. Raises OSError if the client is gone."""
 

@@ -21,7 +21,7 @@ from eggproxy.responses import (
 OK = 0
 DECLINED = -1
 DONE = -2
-_CONN_CLOSE = 1
+CONN_CLOSE = 1
 
 DIRECT = 1 << 20
 """Largest body, in bytes, that we write ourselves, with our ETag, the same in all front ends.
@@ -74,7 +74,7 @@ def _write(req: ApacheRequest, body: bytes) -> int:
     try:
         req.write(body, 0)
     except OSError:
-        req.connection.keepalive = _CONN_CLOSE
+        req.connection.keepalive = CONN_CLOSE
     return DONE
 
 
@@ -159,7 +159,7 @@ def _stream(req: ApacheRequest, request: Request, response: Response, body: Grow
     except (EggProxyError, OSError):
         # An error now would append Apache's page to the bytes of a package. OSError: the client
         # has left; the transfer goes on without it.
-        req.connection.keepalive = _CONN_CLOSE
+        req.connection.keepalive = CONN_CLOSE
     finally:
         body.file.close()
     return DONE

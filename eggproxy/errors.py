@@ -1,5 +1,6 @@
 """What can go wrong: each error carries facts, writes its sentence, and knows its HTTP status."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Self
 
@@ -81,17 +82,26 @@ class NothingStoredError(NotFoundError):
 
 
 class MethodNotAllowedError(EggProxyError):
-    """Only GET and HEAD are answered."""
+    """Something that cannot be done at this address; `methods` are what can be."""
 
     status = HTTPStatus.METHOD_NOT_ALLOWED
 
-    def __init__(self) -> None:
-        super().__init__("Only GET and HEAD are possible here. Uploads go to another server.")
+    def __init__(self, methods: Sequence[str], why: str = "") -> None:
+        self.methods = methods
+        usual = "Uploads go to the address of the index, such as /pypi/."
+        if "POST" in methods:
+            usual = "POST is for uploads, and the index is at /pypi/."
+        super().__init__(why or f"Only {_listed(methods)} can be done at this address. {usual}")
 
     @property
     def headers(self) -> dict[str, str]:
         """Name the methods that are possible (RFC 9110, 15.5.6)."""
-        return {"Allow": "GET, HEAD"}
+        return {"Allow": ", ".join(self.methods)}
+
+
+def _listed(words: Sequence[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 class URITooLongError(EggProxyError):

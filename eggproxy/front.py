@@ -11,12 +11,13 @@ from eggproxy.access import Access
 from eggproxy.answers import Growing, Moved, Ready, Text, private
 from eggproxy.channels import MAIN, channels, packages_of
 from eggproxy.config import Configuration, directory_error
-from eggproxy.errors import EggProxyError, StorageError
+from eggproxy.errors import EggProxyError, MethodNotAllowedError, StorageError
 from eggproxy.health import Health
 from eggproxy.hot import HotAnswers, Prepared
 from eggproxy.negotiation import Preference, prefer
 from eggproxy.paths import ChannelTarget
 from eggproxy.responses import Request, Response
+from eggproxy.upload import NoBody, RequestBody, Uploads
 from eggproxy.upstream import via
 
 log = logging.getLogger("eggproxy")
@@ -68,10 +69,18 @@ class Front:
         self._channel_names = frozenset(self.channels)
         self._identity = via.identity(configuration.eggs_directory)
         self.hot = HotAnswers(room=room)
+        self.uploads = Uploads(
+            self.packages,
+            self.access,
+            self.packages.own / "uploads",
+            configuration.max_upload_size,
+            configuration.overwrite,
+        )
 
     def prepare(self, configuration: Configuration) -> None:
         """Make the directory ready. Raises ConfigurationError if it, or a user, cannot be used."""
         self.access.check()
+        self.uploads.prepare()
         try:
             for channel in self.channels.values():
                 channel.store.prepare()
@@ -133,29 +142,37 @@ class Front:
             return self._main.pages.may_be_hot()
         return all(channel.pages.may_be_hot() for channel in self.channels.values())
 
-    def respond(self, request: Request) -> Response:
-        """Answer a request; may block while upstream is asked."""
+    def respond(self, request: Request, body: RequestBody | None = None) -> Response:
+        """Answer a request; may block while upstream is asked, or an upload is read.
+
+        What of `body` is not wanted is left to the front end.
+        """
         try:
             request.check()
-            return self.respond_hot(request) or self._respond_settled(request)
+            return self.respond_hot(request) or self._respond_cold(request, body or NoBody())
         except EggProxyError as error:
             return responses.of_error(error, request)
         except Exception:
             log.exception("cannot answer %s %r", request.method, request.raw_path)
             return responses.of_error(UnexpectedError(), request)
 
-    def _respond_settled(self, request: Request) -> Response:
-        """Decide what to answer; once more, where a file has gone between two looks at it."""
+    def _respond_cold(self, request: Request, body: RequestBody) -> Response:
+        methods = paths.methods(paths.decode(request.raw_path), mounted=request.mounted)
+        if request.method not in methods:
+            raise MethodNotAllowedError(methods)
+        if request.method == "POST":
+            return responses.of_text(self.uploads.receive(request, body), request)
         try:
-            return self._respond_cold(request)
+            return self._respond_settled(request)
         except FileNotFoundError:
-            return self._respond_cold(request)
+            # A file has gone between two looks at it.
+            return self._respond_settled(request)
 
-    def _respond_cold(self, request: Request) -> Response:
+    def _respond_settled(self, request: Request) -> Response:
         self._look()
+        path = paths.decode(request.raw_path)
         preference = _preference(request)
         via.enter(request.via, self._identity)
-        path = paths.decode(request.raw_path)
         target = paths.resolve(path, mounted=request.mounted, channels=self.channels)
         channel = self._main
         if isinstance(target, ChannelTarget):

@@ -18,6 +18,9 @@ from eggproxy.negotiation import JSON_V1, TEXT_HTML
 PREFIXES = ("/pypi", "/simple")
 """Where the index stands when the server around it names no place of its own."""
 
+LEGACY = "/legacy"
+"""Where upload clients believe uploads to go; there is nothing else."""
+
 HEALTH = "/healthz"
 """Where the proxy says how it fares; below a prefix it is `/+healthz`."""
 
@@ -132,6 +135,19 @@ def resolve(
     if path == HEALTH:
         return HealthTarget()
     raise NotFoundError(f"Nothing is at this address. The index is at {PREFIXES[0]}/.")
+
+
+def methods(path: str, *, mounted: str | None = None) -> tuple[str, ...]:
+    """Name what can be done at an address: files are uploaded to that of an index, or the root.
+
+    Without the last slash as well, for no upload client follows a redirection.
+    """
+    if not mounted and path in {LEGACY, f"{LEGACY}/"}:
+        return ("POST",)
+    indexes = {"", *(() if mounted else PREFIXES)}
+    if path.removesuffix("/") in indexes:
+        return ("GET", "HEAD", "POST")
+    return ("GET", "HEAD")
 
 
 def _refuse_traps(path: str) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from eggproxy.answers import Growing, GrowingFile, Moved, Text
 from eggproxy.conditional import Span, not_modified, requested_span
-from eggproxy.errors import BadRequestError, EggProxyError, MethodNotAllowedError
+from eggproxy.errors import BadRequestError, EggProxyError
 from eggproxy.hot import Prepared, said
 
 MAX_HEADER = 8192
@@ -53,8 +53,6 @@ class Request(NamedTuple):
 
     def check(self) -> None:
         """Refuse what no client of an index sends. Raises EggProxyError."""
-        if self.method not in {"GET", "HEAD"}:
-            raise MethodNotAllowedError
         if self.is_excessive:
             raise BadRequestError(f"a header is longer than {MAX_HEADER} characters")
 

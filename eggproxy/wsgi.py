@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +18,9 @@ from eggproxy.config import Configuration
 from eggproxy.errors import BadRequestError, ConfigurationError
 from eggproxy.front import Front, UnusableConfigurationError
 from eggproxy.responses import Request, Response, of_error
+from eggproxy.upload import drain
 from eggproxy.wsgi_body import Bodies
-from eggproxy.wsgi_request import refusal, request_of
+from eggproxy.wsgi_request import InputBody, refusal, request_of
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -98,11 +99,24 @@ class _Application:
         why = refusal(environ)
         if why is not None:
             return self._bodies.of(of_error(BadRequestError(why), request), request, environ)
+        if request.method not in {"GET", "HEAD"}:
+            sent = InputBody(environ)
+            return self._with_rest(self._front.respond(request, sent), sent)
         try:
             return self._bodies.of(self._front.respond(request), request, environ)
         except OSError:
             # A stored file has been removed between two looks at it: now it is known to be gone.
             return self._bodies.of(self._front.respond(request), request, environ)
+
+    @staticmethod
+    def _with_rest(response: Response, sent: InputBody) -> tuple[Response, Iterable[bytes]]:
+        """Answer, and then take what is left of the body, lest the client miss the answer."""
+
+        def blocks() -> Iterator[bytes]:
+            yield response.body if isinstance(response.body, bytes) else b""
+            drain(sent.read)
+
+        return response, blocks()
 
 
 def _status_line(response: Response) -> str:

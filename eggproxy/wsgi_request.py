@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from eggproxy.responses import Request
+from eggproxy.upload import ClientGoneError, LengthRequiredError
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -33,6 +34,40 @@ def request_of(environ: "WSGIEnvironment") -> Request:
         via=environ.get("HTTP_VIA"),
         client=environ.get("REMOTE_ADDR") or None,
     )
+
+
+class InputBody:
+    """The body of a request, as WSGI gives it."""
+
+    def __init__(self, environ: "WSGIEnvironment") -> None:
+        self.content_type: str = environ.get("CONTENT_TYPE", "")
+        self.length = _length(environ)
+        self._chunked = self.length is None and not environ.get("wsgi.input_terminated")
+        self._left = self.length
+        self._read = environ["wsgi.input"].read
+
+    def read(self, count: int) -> bytes:
+        """Read up to `count` bytes; none at the end. Raises ClientGoneError."""
+        if self._chunked:
+            raise LengthRequiredError
+        if self._left is not None:
+            # Where there is a length, a server may wait for ever for what is behind it.
+            count = min(count, self._left)
+        try:
+            block: bytes = self._read(count) if count else b""
+        except OSError as error:
+            raise ClientGoneError(str(error)) from error
+        if self._left is not None:
+            self._left = self._left - len(block) if block else 0
+        return block
+
+
+def _length(environ: "WSGIEnvironment") -> int | None:
+    """Find the length of the body, in bytes; None where it comes in chunks."""
+    text: str = environ.get("CONTENT_LENGTH") or ""
+    if text.isascii() and text.isdigit():
+        return int(text)
+    return None if environ.get("HTTP_TRANSFER_ENCODING") else 0
 
 
 def refusal(environ: "WSGIEnvironment") -> str | None:

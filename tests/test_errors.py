@@ -28,7 +28,7 @@ ALL = [
     (NoSuchProjectError("foo"), 404, "no project foo"),
     (NoSuchFileError("foo", "foo-1.zip"), 404, "its page lists no such file"),
     (NoSuchFileError("foo", "foo-1.zip", "upstream no longer has it"), 404, "no longer"),
-    (MethodNotAllowedError(), 405, "GET and HEAD"),
+    (MethodNotAllowedError(("GET", "HEAD")), 405, "GET and HEAD"),
     (URITooLongError(5000), 414, "5000"),
     (RangeNotSatisfiableError(7), 416, "7 bytes"),
     (StorageError("/eggs/foo", "No space left on device"), 500, "No space left"),
@@ -56,7 +56,7 @@ def test_error__headers() -> None:
     assert UpstreamUnavailableError(WHERE, "is down", 60).headers == {"Retry-After": "60"}
     assert EndingError().headers == OverloadedError("busy").headers == {"Retry-After": "5"}
     assert RangeNotSatisfiableError(7).headers == {"Content-Range": "bytes */7"}
-    assert MethodNotAllowedError().headers == {"Allow": "GET, HEAD"}
+    assert MethodNotAllowedError(("GET", "HEAD")).headers == {"Allow": "GET, HEAD"}
     assert NoSuchProjectError("foo").headers == {}
 
 

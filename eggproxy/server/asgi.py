@@ -17,6 +17,7 @@ from eggproxy.flights import launch
 from eggproxy.front import Front
 from eggproxy.responses import Body, FileBody, GrowingBody, Request, Response, of_error
 from eggproxy.server.bodies import file_blocks, growing_blocks
+from eggproxy.server.receiving import ReceivedBody
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -80,7 +81,10 @@ class Application:
         response = self.front.respond_hot(request)
         if response is None:
             try:
-                response = await self._respond_cold(request)
+                if request.method in {"GET", "HEAD"}:
+                    response = await self._respond_cold(request)
+                else:
+                    response = await self._take(request, ReceivedBody(scope, receive))
             except asyncio.CancelledError:
                 # The grace after a signal is over.
                 response = of_error(EndingError(), request)
@@ -99,10 +103,17 @@ class Application:
         running.add_done_callback(lambda _done: self._cold.pop(request.raw_path, None))
         return await running
 
-    async def _in_thread(self, request: Request) -> Response:
+    async def _take(self, request: Request, body: ReceivedBody) -> Response:
+        """Have a thread answer that reads the body; in the end nobody waits for more of it."""
+        try:
+            return await self._in_thread(request, body)
+        finally:
+            body.end()
+
+    async def _in_thread(self, request: Request, body: ReceivedBody | None = None) -> Response:
         future: Future[Response] = Future()
         async with self._free:
-            launch(lambda: self.front.respond(request), future, name="request")
+            launch(lambda: self.front.respond(request, body), future, name="request")
             return await asyncio.wrap_future(future)
 
     async def _send(self, response: Response, scope: Scope, receive: Receive, send: Send) -> int:

@@ -21,6 +21,7 @@ from eggproxy.hot import HotAnswers, Prepared, wire
 from eggproxy.negotiation import Preference
 from eggproxy.responses import MAX_HEADER, Response
 from eggproxy.server.asgi import CUT, WHOLE, Application
+from eggproxy.upload.body import DRAIN_TIME, MAX_DRAIN
 
 _SMALL = 16 * 1024
 """A body up to so many bytes is copied behind its head: that costs less than a second write."""
@@ -55,6 +56,8 @@ class EggProxyProtocol(HttpToolsProtocol):
     """One connection."""
 
     _hit = False
+    # Bytes of a body that may still come after the answer to it.
+    _to_drain: int | None = None
     # When the connection fell idle, by the loop's clock; None while a request is under way.
     _idle_since: float | None = None
 
@@ -93,13 +96,19 @@ class EggProxyProtocol(HttpToolsProtocol):
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Pass over a body that came with a hit."""
-        if not self._hit:
+        """Pass over a body that came with a hit, or that has been answered before its end."""
+        if self._to_drain is not None:
+            self._to_drain -= len(body)
+            if self._to_drain < 0:
+                self.transport.close()
+        elif not self._hit:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Pass over the end of a hit."""
-        if not self._hit:
+        if self._to_drain is not None:
+            self.transport.close()
+        elif not self._hit:
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -216,6 +225,11 @@ class EggProxyProtocol(HttpToolsProtocol):
             return False
         if cycle.disconnected:
             return True
+        if cycle.more_body:
+            # Who still sends does not read yet, and would lose the answer if we closed at once.
+            self._to_drain = MAX_DRAIN
+            self.loop.call_later(DRAIN_TIME, self.transport.close)
+            cycle.keep_alive = False
         reason = response.reason or response.status.phrase
         status = f"{int(response.status)} {reason}".encode("latin-1", "replace")
         head = self._status_line(status, cycle.keep_alive) + wire(response.headers)
@@ -225,7 +239,7 @@ class EggProxyProtocol(HttpToolsProtocol):
         cycle.response_started = cycle.response_complete = True
         cycle.waiting_for_100_continue = False
         cycle.message_event.set()
-        if not cycle.keep_alive:
+        if not cycle.keep_alive and not cycle.more_body:
             self.transport.close()
         cycle.on_response()
         return True
