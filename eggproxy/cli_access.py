@@ -11,6 +11,7 @@ import click
 
 from eggproxy.cli_options import CONTEXT, config_file_option, fail, load
 from eggproxy.errors import ConfigurationError
+from eggproxy.store.uses import Uses
 
 
 def _command(group: click.Group, name: str) -> Callable[[Callable[..., None]], click.Command]:
@@ -125,20 +126,23 @@ def create(tokens_file: Path, eggs: Path, name: str, scopes: tuple[str, ...], ex
 @click.argument("identifier", metavar="ID")
 def revoke(tokens_file: Path, eggs: Path, identifier: str) -> None:
     """Revoke a token, by the ID that `eggproxy token list` shows."""
-    from eggproxy.access import keeping  # noqa: PLC0415
+    from eggproxy.access import keeping, tokens  # noqa: PLC0415
 
     revoked = keeping.revoke_token(tokens_file, identifier, like=eggs)
+    Uses(eggs / tokens.USES).forget(revoked.id)
     click.echo(f"Revoked token {revoked.id} for {revoked.name}. It counts at once.", err=True)
 
 
 @_command(token, "list")
-def all_tokens(tokens_file: Path, _eggs: Path) -> None:
-    """List all tokens; of none is there more than a hash."""
+def all_tokens(tokens_file: Path, eggs: Path) -> None:
+    """List all tokens; of none is there more than a hash. USED is to the day."""
     from eggproxy.access import keeping, tokens  # noqa: PLC0415
 
-    row = "{:<10} {:<16} {:<10} {:<10} {}".format
-    click.echo(row("ID", "FOR", "CREATED", "EXPIRES", "SCOPES"))
+    uses = Uses(eggs / tokens.USES)
+    row = "{:<10} {:<16} {:<10} {:<10} {:<10} {}".format
+    click.echo(row("ID", "FOR", "CREATED", "EXPIRES", "USED", "SCOPES"))
     for each in sorted(keeping.read_tokens(tokens_file).values(), key=lambda each: each.created):
-        days = [tokens.shown_time(each.created), tokens.shown_time(each.expires)]
+        times = (each.created, each.expires, uses.last(each.id))
         over = "  (expired)" if each.is_expired(time.time()) else ""
+        days = map(tokens.shown_time, times)
         click.echo(row(each.id, each.name, *days, " ".join(each.scopes)) + over)

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 
 from eggproxy import paths, policy, responses
 from eggproxy.access import Access
+from eggproxy.access.tokens import USES
 from eggproxy.answers import Growing, Moved, Ready, Text, private
 from eggproxy.channels import MAIN, channels, packages_of
 from eggproxy.config import Configuration, directory_error
@@ -60,6 +61,7 @@ class Front:
             configuration.groups,
             configuration.users_file,
             configuration.tokens_file,
+            uses=configuration.eggs_directory / USES,
         )
         self.health = Health()
         self.packages = packages_of(configuration)

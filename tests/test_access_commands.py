@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from eggproxy.access import htpasswd, tokens
+from eggproxy.access import Access, htpasswd, tokens
+from eggproxy.config import AccessRule
+from eggproxy.responses import Request
 from tests.frontends import BIN, clean_environment
-from tests.secrets import stored_tokens
+from tests.secrets import basic, stored_tokens
 
 
 class Commands:
@@ -139,7 +141,11 @@ def test_token__create_list_revoke(commands: Commands) -> None:
     assert kept["sha256"] == tokens.digest(made.strip())
     assert made.strip() not in (commands.folder / "tokens").read_text()
     listed = commands.run("token", "list").stdout.splitlines()[1].split()
-    assert (listed[0], listed[1], listed[4:]) == (kept["id"], "ci", ["upload:acme-*", "read:*"])
+    assert (listed[0], listed[1], listed[4:]) == (
+        kept["id"],
+        "ci",
+        ["never", "upload:acme-*", "read:*"],
+    )
     assert commands.run("token", "revoke", listed[0]).returncode == 0
     assert len(commands.run("token", "list").stdout.splitlines()) == 1
 
@@ -156,6 +162,21 @@ def test_token__never_expires_if_told_so(commands: Commands) -> None:
         strict=True,
     )
     assert expires == (created[0] + 365 * 86400, None)
+
+
+def test_token__last_use(commands: Commands) -> None:
+    """The list says on which day a token was used last; one that is gone leaves nothing."""
+    made = commands.run("token", "create", "--for", "ci", "--scope", "read:*").stdout.strip()
+    rule = AccessRule(pattern="*", read=("users",))
+    access = Access(
+        [rule], {}, None, commands.folder / "tokens", uses=commands.folder / "eggs" / tokens.USES
+    )
+    request = Request("GET", b"/", authorization=basic("__token__", made))
+    assert access.require("read", None, request) == "ci"
+    listed = commands.run("token", "list").stdout.splitlines()[1].split()
+    assert listed[4] >= listed[2] != "never"
+    commands.run("token", "revoke", listed[0])
+    assert not list((commands.folder / "eggs" / tokens.USES).iterdir())
 
 
 def test_commands__at_once(commands: Commands) -> None:

@@ -42,14 +42,15 @@ def scope_of(text: str) -> Scope | None:
 class Caller:
     """Somebody who has proved to be this user.
 
-    `proof` is "server" if the server around has asked for it; of a token there are its scopes and
-    the end of its time, in seconds since the epoch.
+    `proof` is "server" if the server around has asked for it; of a token there are its scopes, the
+    end of its time, in seconds since the epoch, and its identifier.
     """
 
     name: str
     proof: Literal["server", "password", "token"]
     scopes: tuple[Scope, ...] = ()
     until: float = math.inf
+    token: str = ""
 
     def is_in_scope(self, action: Action, project: NormalizedName | None) -> bool:
         """Say whether the proof is good for that: a password is for all that its user may."""

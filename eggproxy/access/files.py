@@ -36,7 +36,7 @@ class Known(NamedTuple):
         if token.is_expired(now):
             raise WrongTokenError(f"has expired on {tokens.shown_time(token.expires)}")
         until = math.inf if token.expires is None else token.expires
-        return Caller(token.name, "token", token.parsed_scopes(), until)
+        return Caller(token.name, "token", token.parsed_scopes(), until, token.id)
 
 
 class Files:

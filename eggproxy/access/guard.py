@@ -16,6 +16,7 @@ from eggproxy.errors import EggProxyError, OverloadedError
 from eggproxy.flights import Flights
 from eggproxy.names import NormalizedName
 from eggproxy.responses import Request
+from eggproxy.store.uses import Uses
 
 TURNS = 2
 """How many passwords are looked at at once, in a process: guessers shall not have all cores."""
@@ -27,18 +28,21 @@ PATIENCE = 10.0
 class Access:
     """Rules over users and tokens; safe to share among threads.
 
-    `users_file` and `tokens_file` may be missing, and are read again when they change; `clock`
-    gives seconds since the epoch. Raises ConfigurationError for rules that nobody can mean.
+    `users_file` and `tokens_file` may be missing, and are read again when they change; in `uses` it
+    is noted when tokens are used; `clock` gives seconds since the epoch. Raises ConfigurationError
+    for rules that nobody can mean.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  each may be missing
         self,
         rules: Sequence[Rule] = (),
         groups: Mapping[str, Sequence[str]] = {},
         users_file: Path | None = None,
         tokens_file: Path | None = None,
         clock: Callable[[], float] = time.time,
+        uses: Path | None = None,
     ) -> None:
+        self._uses = uses and Uses(uses)
         self._rules = Rules(rules, groups)
         self._files = Files(users_file, tokens_file)
         self._clock = clock
@@ -161,6 +165,8 @@ class Access:
         now = self._clock()
         if isinstance(outcome, Caller):
             self._delays.succeed(client, name)
+            if outcome.token and self._uses:
+                self._uses.note(outcome.token)
             return min(outcome.until, now + RIGHT_FOR)
         self._delays.fail(client, name, now)
         return now + WRONG_FOR

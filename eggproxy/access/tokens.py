@@ -1,10 +1,12 @@
 """API tokens: 256 random bits, of which only a SHA-256 is kept."""
 
 import hashlib
+import re
 import secrets
 import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 
@@ -16,6 +18,10 @@ PREFIX = "eggproxy_"
 TOKEN_NAME = "__token__"  # noqa: S105  it is a name
 """The name that clients give where there is a token in place of a password."""
 
+USES = Path(".eggproxy", "tokens")
+"""Where in the eggs directory it is noted when a token was used last: there eggproxy may write."""
+
+_ID = re.compile(r"[0-9a-z]{1,40}")
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _BITS = 256
 _LENGTH = 43
@@ -79,6 +85,8 @@ def parse(data: bytes) -> dict[str, Token]:
     except msgspec.DecodeError as error:
         raise ValueError(str(error)) from None
     for token in file.tokens:
+        if not _ID.fullmatch(token.id):
+            raise ValueError("the id of a token is not of a-z and 0-9")
         if len(token.sha256) != len(digest("")) or token.sha256 == digest(""):
             raise ValueError(f"the hash of token {token.id!r} is that of an empty one, or none")
         if len(token.parsed_scopes()) < len(token.scopes):
