@@ -213,9 +213,11 @@ class Refresher:
     def _take_project(
         self, name: NormalizedName, detail: ProjectDetail, record: Record, old: Record | None
     ) -> None:
-        if old is not None and old.detail is not None:
+        quarantined = detail.status is not None and detail.status.status == "quarantined"
+        if quarantined:
             # PEP 792: a quarantined project MUST NOT offer any file.
-            quarantined = detail.status is not None and detail.status.status == "quarantined"
+            detail = msgspec.structs.replace(detail, files=[])
+        if old is not None and old.detail is not None:
             if old.detail.files and not detail.files and not quarantined:
                 had = len(old.detail.files)
                 raise parse.Nonsense(f"sent a page without files where {had} were known")
@@ -234,6 +236,8 @@ class Refresher:
             if old.index != record.index:
                 self._remove_foreign(old.detail, detail)
         self._put_project(name, record, detail, self._clock())
+        if quarantined:
+            self._store.set_aside(name)
 
     def _remove_foreign(self, old: ProjectDetail, new: ProjectDetail) -> None:
         """Remove stored files that another index had, and that the one that counts now has not."""

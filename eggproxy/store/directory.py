@@ -101,6 +101,15 @@ class EggsDirectory:
         with atomic.storage_errors(path):
             path.unlink(missing_ok=True)
 
+    def set_aside(self, project: NormalizedName) -> None:
+        """Move all files of a project to where no server sees them. Raises StorageError."""
+        place = self._own / "quarantined" / project
+        for filename in self.stored_files(project):
+            path = self.file(project, filename)
+            with atomic.storage_errors(path):
+                place.mkdir(parents=True, exist_ok=True)
+                path.rename(place / filename)
+
     def partial(self, project: NormalizedName, filename: str, identity: str) -> Partial:
         """Name the growing file of a transfer; `identity` tells apart what upstream may send."""
         return Partial.of(self._partials, self.file(project, filename), f"{project}\n{identity}")
