@@ -9,6 +9,7 @@ from pathlib import Path
 
 from eggproxy.completion import Completer, ProjectCompletion
 from eggproxy.config import Configuration, IndexSettings
+from eggproxy.errors import NoSuchProjectError
 from eggproxy.freshness import Lifetime
 from eggproxy.health import Health
 from eggproxy.names import NormalizedName
@@ -35,6 +36,7 @@ class Channel:
         health: Health,
         own: Own,
     ) -> None:
+        self._own = own
         self.store = EggsDirectory(directory)
         self.upstreams = _upstreams(configuration, indexes)
         lifetime = Lifetime(
@@ -58,7 +60,9 @@ class Channel:
             self.pages.on_news = Completer(completion).note
 
     def _index_of(self, record: Record, filename: str) -> Upstream:
-        """Find the index whose page names a file."""
+        """Find the index whose page names a file. Raises NoSuchProjectError for what is ours."""
+        if record.detail is not None and self._own.keeps(record.detail.name):
+            raise NoSuchProjectError(record.detail.name)
         return self.upstreams.named(record.sources.get(filename, record.index))
 
 

@@ -69,7 +69,7 @@ class Pages:
         outage_pages: str = "stored",
         keeps: Callable[[NormalizedName], bool] = lambda _project: False,
     ) -> None:
-        self._keeps = keeps
+        self.keeps = keeps
         self._lists_stored = outage_pages == "stored"
         self._health = health or Health()
         self.store = store
@@ -269,7 +269,7 @@ class Pages:
 
         Never for a name that is ours: raises NoSuchProjectError then.
         """
-        if name is not None and self._keeps(name):
+        if name is not None and self.keeps(name):
             raise NoSuchProjectError(name)
         now = self._clock()
         return self._flights.join(name, lambda: self._ask(name, now))

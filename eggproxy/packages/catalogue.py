@@ -108,10 +108,10 @@ class Catalogue:
             if not now and not self.is_due():
                 return
             register = self._register
-            waiting = [*register.unread, *register.faults]
+            waiting = [*self._young(), *register.faults]
             changed = self._folders.look()
             register.move(changed | {path for path in waiting if self._folders.restat(path)})
-            self._due = time.monotonic() + (RESTLESS if self._is_restless() else LOOK)
+            self._due = time.monotonic() + (RESTLESS if self._young() else LOOK)
             if register.unread and (self._reading is None or self._reading.done()):
                 self._reading = Future()
                 launch(self._read_all, self._reading, name="packages")
@@ -149,19 +149,28 @@ class Catalogue:
             line: Entry | Fault | None = read_package(self._root, path, seen, self._own)
         except DamagedArchiveError as error:
             line = Fault(path, *seen, why=error.why) if age >= patience else None
+        except FileNotFoundError:
+            line = None
         except OSError as error:
             self._tell(path, None, f"it cannot be read ({error.strerror})")
             return
-        if line is not None:
-            self.note([line])
+        if line is None:
+            # It is gone, or not what it was: whoever looks next sees it anew.
+            with self._lock:
+                if self._folders.restat(path):
+                    self._register.move([path])
+            return
+        self.note([line])
         if isinstance(line, Fault):
             self._tell(path, seen, line.why)
 
-    def _is_restless(self) -> bool:
-        """Say whether files are being copied in, as it seems."""
+    def _young(self) -> list[str]:
+        """Name the files that are being copied in, as it seems."""
         now = time.time()
-        unread = self._register.unread.values()
-        return any(abs(now - seen.modified / 1e9) < PATIENCE for seen, _since in unread)
+        unread = self._register.unread.items()
+        return [
+            path for path, (seen, _since) in unread if abs(now - seen.modified / 1e9) < PATIENCE
+        ]
 
     def _read_all(self) -> None:
         """Read all there is to read, unless another process is doing that."""
