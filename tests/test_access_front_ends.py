@@ -6,11 +6,13 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.access_site import RULES
+from tests.distributions import make_wheel
 from tests.frontends import FRONT_ENDS
 from tests.httpd import give_away, public_directory
 from tests.secrets import basic, write_tokens, write_users
 from tests.servers import Reply, Server, ask, serving, wait_until
-from tests.test_access_matrix import RULES
+from tests.uploading import fields_of, form_of, post
 from tests.upstream import Upstream
 
 FILE = "/pypi/acme-tool/acme_tool-1.0.whl"
@@ -102,6 +104,17 @@ def test_front_ends__headers(site: Site) -> None:
     assert file.headers["Cache-Control"] == "private, max-age=31536000, immutable"
     bob = site.ask(PAGE, basic("bob", "builder"))
     assert bob.reason.startswith("User bob may not read acme-tool: an administrator can")
+
+
+def test_front_ends__uploading(site: Site) -> None:
+    """Who may not upload is refused, and who may is not."""
+    wheel = make_wheel("acme-new", "1.0")
+    body = form_of(fields_of(wheel), wheel.filename, wheel.content)
+    token = basic("__token__", site.tokens["good"])
+    for who, status in {None: 401, basic("bob", "builder"): 403, token: 403, ALICE: 200}.items():
+        assert post(site.server, body, authorization=who).status == status
+        listed = site.ask("/pypi/acme-new/", ALICE).body.count(wheel.filename.encode())
+        assert (listed > 0) == (status == 200)
 
 
 def test_front_ends__nobody_names_himself(site: Site) -> None:
