@@ -23,6 +23,7 @@ ROWS: dict[str, Callable[[Lab], Iterator[Row]]] = {
     "install": installs.warm,
     "cold-install": installs.cold,
     "apache": apache.stored,
+    "apache-memory": apache.memory,
     # Last: it shows what all before it needed.
     "memory": life.memory,
 }

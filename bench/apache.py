@@ -1,5 +1,7 @@
 """Rows for Apache: the CPU of a whole httpd for what is stored, beside Apache with no Python."""
 
+import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -18,6 +20,10 @@ from tests.frontends import FRONT_ENDS, Job
 from tests.servers import settings_of
 
 CONNECTIONS = 8
+
+WARM = 50_000
+MANY = 200_000
+"""Requests until all that is kept is there, and those over which nothing more may be."""
 
 # The very same files, with the types and headers that a mirror would give them.
 PLAIN = """
@@ -59,7 +65,7 @@ def stored(lab: Lab) -> Iterator[Row]:
         name = _write_index(root := lab.folder("upstream"))
         index = stack.enter_context(lab.upstream(root)).url
         # All are of one kind, prefork, and serve the same directory.
-        python = _mod_python(stack, home, eggs, index)
+        _, python = _mod_python(stack, home, eggs, index)
         for path in ("small/", f"small/{name}"):
             get(python.url + path, JSON)
         plain = _plain(stack, eggs)
@@ -69,6 +75,41 @@ def stored(lab: Lab) -> Iterator[Row]:
             yield _compare(lab, f"stored page, {site.name}", site, plain, target=limit)
         wheel, same = (replace(site, page=f"small/{name}") for site in (python, plain))
         yield _compare(lab, "stored file of 10 KB, mod_python", wheel, same, target=1.1)
+
+
+def memory(lab: Lab) -> Iterator[Row]:
+    """Measure by how much a child of httpd grows over many requests, once it is warm."""
+    with ExitStack() as stack:
+        home = stack.enter_context(httpd.public_directory())
+        eggs = home / "eggs"
+        eggs.mkdir()
+        httpd.give_away(eggs)
+        name = _write_index(root := lab.folder("upstream"))
+        index = stack.enter_context(lab.upstream(root)).url
+        server, site = _mod_python(stack, home, eggs, index)
+        for what, path in (("page", "small/"), ("file of 10 KB", f"small/{name}")):
+            _ask_often(site.url + path, WARM)
+            before = _resident(server.process.pid)
+            _ask_often(site.url + path, MANY)
+            growth = _resident(server.process.pid) - before
+            yield Row(
+                f"Apache, {MANY:,} requests of a stored {what}: growth of its children",
+                f"{growth / 1000:,.0f} kB, {growth / MANY:.2f} bytes a request",
+                value=growth / MANY,
+                target=1,
+                unit=" byte",
+            )
+
+
+def _ask_often(url: str, count: int) -> None:
+    command = ["ab", "-q", "-k", "-n", str(count), "-c", str(CONNECTIONS), url]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def _resident(parent: int) -> int:
+    """Measure the memory of httpd's children, in bytes."""
+    pages = [Path(f"/proc/{pid}/statm").read_text().split()[1] for pid in httpd.children(parent)]
+    return sum(map(int, pages)) * os.sysconf("SC_PAGESIZE")
 
 
 def _write_index(root: Path) -> str:
@@ -82,12 +123,12 @@ def _write_index(root: Path) -> str:
     return path.name
 
 
-def _mod_python(stack: ExitStack, home: Path, eggs: Path, index: str) -> _Site:
+def _mod_python(stack: ExitStack, home: Path, eggs: Path, index: str) -> tuple[httpd.Httpd, _Site]:
     """Run the configuration that `eggproxy apache-config` prints."""
     config = write_configuration(home / "eggproxy.conf", eggs, index, update_interval=24)
     root = stack.enter_context(httpd.public_directory())
     server = stack.enter_context(apache_site("mod_python", root, config, mpm="prefork"))
-    return _Site("mod_python", _Family(server.process.pid), f"{server.url}/pypi/")
+    return server, _Site("mod_python", _Family(server.process.pid), f"{server.url}/pypi/")
 
 
 def _plain(stack: ExitStack, eggs: Path) -> _Site:

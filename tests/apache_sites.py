@@ -54,10 +54,11 @@ def apache_site(  # noqa: PLR0913  each is one thing that a test may want otherw
     port: int | None = None,
     more: str = "",
     more_modules: tuple[str, ...] = (),
+    user: str | None = None,
 ) -> Iterator[Httpd]:
     """Serve what a configuration file says, in a virtual host of its own or in all there are.
 
-    `more` are further directives, which need `more_modules`.
+    `more` are further directives, which need `more_modules`; `user` starts it, instead of root.
     """
     port = port or httpd.free_port()
     for name in {"python", "wsgi"} & set(APACHE_MODULES[module]):
@@ -76,7 +77,13 @@ def apache_site(  # noqa: PLR0913  each is one thing that a test may want otherw
     modules = [name for name in wanted if name not in httpd.BASE_MODULES]
     environment = {"EGGPROXY_CONFIG": str(config_file)} if module == "mod_wsgi" else {}
     with httpd.httpd(
-        "\n".join(directives), modules, mpm=mpm, port=port, root=root, environment=environment
+        "\n".join(directives),
+        modules,
+        mpm=mpm,
+        port=port,
+        root=root,
+        environment=environment,
+        user=user,
     ) as server:
         yield server
 

@@ -372,6 +372,24 @@ def test_apache__takes_the_files_as_they_stand(module: Module, tmp_path: Path) -
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("mpm", ["prefork", "event"])
+@pytest.mark.parametrize("module", ["mod_python", "mod_wsgi"])
+def test_apache__of_an_ordinary_user(module: Module, mpm: httpd.Mpm) -> None:
+    """An httpd that an ordinary user starts works as one of root's."""
+    user = "nobody" if os.getuid() == 0 else None
+    with httpd.public_directory(user) as root, Upstream() as upstream:
+        (eggs := root / "eggs").mkdir()
+        if user is not None:
+            httpd.give_away(eggs, user)
+        file = write_configuration(root / "eggproxy.conf", eggs, upstream.index_url)
+        wheel = make_wheel("Zope.Demo", "1.0")
+        publish(upstream, wheel)
+        with apache_site(module, root, file, mpm=mpm, user=user) as apache:
+            for _ in range(2):
+                found = ask(apache.url, f"/pypi/zope-demo/{wheel.filename}")
+                assert (found.status, found.body) == (200, wheel.content)
+
+
 class Served(NamedTuple):
     """An index behind Apache."""
 
