@@ -41,6 +41,7 @@ def site(
     with Upstream() as upstream, public_directory() as folder:
         upstream.add("acme-tool", "acme_tool-1.0.whl", b"wheel" * 100, metadata=b"Name: a\n")
         upstream.add("open-tool", "open_tool-1.0.zip", b"zip")
+        upstream.add("acme-large", "acme_large-1.0.zip", b"large" * 1_000_000)
         users = write_users(folder / "users", alice="wonder", bob="builder")
         tokens = write_tokens(
             folder / "tokens", good=("ci", "read:acme-*"), revoked=("ci", "read:*")
@@ -115,6 +116,18 @@ def test_front_ends__uploading(site: Site) -> None:
         assert post(site.server, body, authorization=who).status == status
         listed = site.ask("/pypi/acme-new/", ALICE).body.count(wheel.filename.encode())
         assert (listed > 0) == (status == 200)
+
+
+def test_front_ends__large_files(site: Site) -> None:
+    """A file is guarded and private while it comes, and when the server around sends it."""
+    path = "/pypi/acme-large/acme_large-1.0.zip"
+    for _ in range(3):
+        whole = site.ask(path, ALICE)
+        assert (whole.status, len(whole.body)) == (200, 5_000_000)
+        assert whole.headers["Cache-Control"] == "private, max-age=31536000, immutable"
+        assert [site.ask(path, Range="bytes=0-4").status for _ in range(2)] == [401, 401]
+        wait_until((site.server.eggs / "acme-large" / "acme_large-1.0.zip").exists)
+    assert site.ask(path, ALICE, Range="bytes=5-9").body == b"large"
 
 
 def test_front_ends__nobody_names_himself(site: Site) -> None:

@@ -1,6 +1,7 @@
 """Passwords and tokens: what is kept of them, and what proves them."""
 
 import base64
+import os
 import shutil
 import subprocess
 import time
@@ -134,6 +135,21 @@ def test_users__the_good_lines_count(tmp_path: Path, caplog: pytest.LogCaptureFi
     assert record.getMessage().startswith(f"{path}: line 2, ann: the password is not bcrypt (but")
     path.unlink()
     assert not files.get().users
+
+
+def test_files__may_be_read_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that cannot be read has no users, which the log says once; and then it has again."""
+    path = write_users(tmp_path / "users", joe="secret")
+    os.utime(path, (1, 1))
+    files = Files(path, None)
+    with monkeypatch.context() as patch:
+        # Root may read everything.
+        patch.setattr(Path, "read_bytes", lambda _path: os.open("/", os.O_WRONLY))
+        assert [len(files.get().users) for _ in range(3)] == [0, 0, 0]
+    assert [record.getMessage().count("cannot be read") for record in caplog.records] == [1]
+    assert set(files.get().users) == {"joe"}
 
 
 def test_files__change_is_seen(tmp_path: Path) -> None:

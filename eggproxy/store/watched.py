@@ -55,8 +55,10 @@ class Watched(Generic[Content]):
         """Read the file; return what is wrong with it, once."""
         looked = self._look()
         seen = self._bytes()
-        # Written twice within one tick of the clock, a file looks as if written once.
-        self._is_settled = looked is None or time.time_ns() - looked.modified > _SETTLED
+        # Written twice within one tick of the clock, a file looks as if written once. And that it
+        # may be read again changes nothing of how it looks.
+        is_old = looked is None or time.time_ns() - looked.modified > _SETTLED
+        self._is_settled = is_old and not seen[1]
         self._signature = looked
         if seen == self._seen:
             return []
