@@ -14,8 +14,10 @@ import pytest
 from paste.deploy import loadapp
 
 from eggproxy import config
-from eggproxy.wsgi import _Lazy, make_application
+from eggproxy.wsgi import _Lazy, app, make_application
 from eggproxy.wsgi_request import request_of
+from tests.distributions import make_wheel
+from tests.packages import drop
 from tests.servers import wait_until
 from tests.upstream import Upstream
 
@@ -202,3 +204,25 @@ def test_application__configuration_of_no_use(monkeypatch: pytest.MonkeyPatch) -
     assert b"log tells why" in body
     assert b"secret" not in body
     assert headers["Content-Type"].startswith("text/plain")
+
+
+def test_app__directory_of_packages(tmp_path: Path, upstream: Upstream) -> None:
+    """An application is made of a directory of packages and settings, as of pypiserver's."""
+    wheel = make_wheel("acme-tool", "1.0")
+    drop(tmp_path / "packages", wheel)
+    upstream.add("foo", "foo-1.0.tar.gz", b"foo")
+    made = app(root=tmp_path / "packages", index=upstream.index_url, reserve=["acme-*"], timeout=5)
+    assert call(made, f"/simple/acme-tool/{wheel.filename}")[2] == wheel.content
+    assert call(made, "/simple/foo/foo-1.0.tar.gz")[2] == b"foo"
+    wait_until((tmp_path / "eggs" / "foo" / "foo-1.0.tar.gz").exists)
+
+
+@pytest.mark.parametrize("handover", ["x-sendfile", "x-accel-redirect:/eggs/"])
+def test_app__hands_over_only_what_is_stored(
+    tmp_path: Path, upstream: Upstream, handover: str
+) -> None:
+    """A large package of our own is sent by us: the server in front knows of one directory."""
+    wheel = make_wheel("acme-tool", "1.0", size=3_000_000)
+    drop(tmp_path / "packages", wheel)
+    made = app(root=tmp_path / "packages", index=upstream.index_url, file_handover=handover)
+    assert call(made, f"/simple/acme-tool/{wheel.filename}")[2] == wheel.content
