@@ -51,6 +51,7 @@ class Index:
         self.expect_auth: tuple[str, str] | None = None
         self.projects: dict[str, Project] = {}
         self._blobs: dict[str, bytes] = {}
+        self._modified: dict[str, str] = {}
 
     def add(  # noqa: PLR0913 - the keys of PEP 691 and PEP 700
         self,
@@ -89,9 +90,14 @@ class Index:
         entry.files[filename] = file | keys | extra
         return file["url"]
 
-    def put(self, path: str, content: bytes) -> str:
-        """Have these bytes at this path, on no page, and give their URL."""
+    def put(self, path: str, content: bytes, modified: str = "") -> str:
+        """Have these bytes at this path, on no page, and give their URL.
+
+        `modified` is an HTTP date for its Last-Modified.
+        """
         self._blobs[path] = content
+        if modified:
+            self._modified[path] = modified
         return self.url + quote(path)
 
     def remove(self, project: str, filename: str | None = None) -> None:
@@ -158,6 +164,8 @@ class Index:
         if request.method == "HEAD" and self.head_status is not None:
             return Answer(self.head_status, {"Content-Type": "text/plain"})
         headers = {"Content-Type": "application/octet-stream"} | self.file_headers
+        if request.path in self._modified:
+            headers["Last-Modified"] = self._modified[request.path]
         if self.etags:
             headers["ETag"] = f'"{md5(body).hexdigest()}"'  # noqa: S324 - a mere validator
         if unchanged(request, headers):
