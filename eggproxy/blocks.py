@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from eggproxy.conditional import Span
-from eggproxy.passing import Passing
+from eggproxy.following import Following
 from eggproxy.responses import GrowingBody
 
 BLOCK = 256 * 1024
@@ -27,16 +27,10 @@ def file_blocks(file: BinaryIO, span: Span) -> Iterator[bytes]:
 
 def growing_blocks(body: GrowingBody) -> Iterator[bytes]:
     """Read a growing file as it grows. Raises EggProxyError if it will never be whole."""
-    file, offset, stop = body.file, body.start, body.stop
-    while stop is None or offset < stop:
-        readable, complete = file.progress()
-        end = readable if stop is None else min(readable, stop)
-        if offset < end:
-            block = file.read(offset, min(BLOCK, end - offset))
-            offset += len(block)
+    following = Following(body, BLOCK)
+    while (block := following.step()) is not None:
+        if block:
             yield block
-        elif complete:
-            return
         else:
             time.sleep(_POLL)
 
@@ -46,11 +40,11 @@ def when_whole(body: GrowingBody) -> tuple[Iterator[bytes], int]:
 
     Raises EggProxyError if it will never be whole.
     """
-    if isinstance(body.file, Passing):
-        # It is nowhere but in memory, and comes only as fast as it is read.
-        blocks = list(growing_blocks(body))
-        return iter(blocks), sum(map(len, blocks))
     while not (progress := body.file.progress()).complete:
+        if body.file.is_in_memory:
+            # It comes only as fast as it is read.
+            blocks = list(growing_blocks(body))
+            return iter(blocks), sum(map(len, blocks))
         time.sleep(_POLL)
     whole = dataclasses.replace(body, stop=progress.readable)
     return growing_blocks(whole), progress.readable - body.start

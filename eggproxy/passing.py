@@ -41,6 +41,11 @@ class Passing:
         self._answered = self._verified = self._closed = False
         self._flight: Future[None] = Future()
 
+    @property
+    def is_in_memory(self) -> bool:
+        """Say that it is nowhere but in memory, a part at a time."""
+        return True
+
     def start(self, offset: int = 0) -> Self:
         """Ask upstream, and wait for nothing; the client wants nothing before `offset`."""
         self._begin = offset

@@ -69,6 +69,11 @@ class Growing:
         self._offset = 0
         self._passing: Passing | None = None
 
+    @property
+    def is_in_memory(self) -> bool:
+        """Say whether the disk has not taken it, so that it is only there a part at a time."""
+        return self._passing is not None
+
     def begin_at(self, offset: int) -> None:
         """Say that the client wants nothing before that byte."""
         self._offset = offset

@@ -1,14 +1,17 @@
 """A disk that takes nothing more: answers go through, nothing partial stays, no restart."""
 
+import http.server
 import json
 import os
+import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.servers import Server, serving, wait_until
+from tests.servers import PATIENCE, Server, serving, wait_until
 from tests.upstream import Upstream
 
 ROOM = 2 << 20
@@ -114,3 +117,34 @@ def test_health__tells(proxy: Server, disk: Path) -> None:
 
 
 HIT = "eggproxy; hit"
+
+
+class _NoLength(http.server.BaseHTTPRequestHandler):
+    """An index that never says how long its file is."""
+
+    def do_GET(self) -> None:
+        """Send the page, or the file, and hang up behind it."""
+        is_page = self.path.endswith("/")
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html" if is_page else "application/octet-stream")
+        self.end_headers()
+        self.wfile.write(b'<!DOCTYPE html><a href="big-1.0.tar.gz">big</a>' if is_page else BIG)
+
+    def log_message(self, *_arguments: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize("front_end", ["serve", "gunicorn"])
+def test_file__of_unknown_length_over_http_1_0(disk: Path, tmp_path: Path, front_end: str) -> None:
+    """A client of old gets a file of unknown length whole, though it finds no room on disk."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _NoLength) as index:
+        threading.Thread(target=index.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{index.server_port}/simple/"
+        with serving(tmp_path, url, front_end=front_end, eggs=disk / "eggs") as proxy:
+            assert proxy.get("/pypi/big/").status == 200
+            fill(disk)
+            with socket.create_connection(("127.0.0.1", proxy.port), timeout=PATIENCE) as client:
+                client.sendall(b"GET /pypi/big/big-1.0.tar.gz HTTP/1.0\r\n\r\n")
+                answer = b"".join(iter(lambda: client.recv(65536), b""))
+        index.shutdown()
+    assert answer.partition(b"\r\n\r\n")[2] == BIG

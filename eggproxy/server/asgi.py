@@ -255,17 +255,26 @@ def _share_memory() -> None:
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
 
 
-async def _when_whole(response: Response, body: GrowingBody) -> tuple[Response, GrowingBody]:
+async def _when_whole(
+    response: Response, body: GrowingBody
+) -> tuple[Response, bytes | GrowingBody]:
     """Wait until a growing file is whole, and tell its length."""
+    whole: bytes | GrowingBody
     try:
-        while not (progress := body.file.progress()).complete:  # noqa: ASYNC110  it is a file
+        while not (progress := body.file.progress()).complete:
+            if body.file.is_in_memory:
+                # It comes only as fast as it is read.
+                whole = b"".join([bytes(block) async for block in growing_blocks(body)])
+                headers = [*response.headers, ("Content-Length", str(len(whole)))]
+                return dataclasses.replace(response, headers=headers, body=whole), whole
             await asyncio.sleep(_POLL)
     except EggProxyError:
         # It is told by a body that ends too soon.
         return response, dataclasses.replace(body, stop=body.start + 1)
     length = ("Content-Length", str(progress.readable - body.start))
     whole = dataclasses.replace(body, stop=progress.readable)
-    return dataclasses.replace(response, headers=[*response.headers, length], body=whole), whole
+    headers = [*response.headers, length]
+    return dataclasses.replace(response, headers=headers, body=whole), whole
 
 
 async def _disconnected(receive: Receive) -> None:

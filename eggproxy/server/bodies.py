@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, Callable
 
+from eggproxy.following import Following
 from eggproxy.responses import FileBody, GrowingBody
 
 Block = bytes | bytearray
@@ -51,20 +52,16 @@ async def growing_blocks(
 
     Raises EggProxyError if it will never be whole.
     """
-    file, offset, stop = body.file, body.start, body.stop
+    following = Following(body, BLOCK)
     pause = _POLL_FIRST
     try:
-        while stop is None or offset < stop:
-            readable, complete = file.progress()
-            end = readable if stop is None else min(readable, stop)
-            if offset < end:
-                block = file.read(offset, min(BLOCK, end - offset))
-                offset += len(block)
+        while (block := following.step()) is not None:
+            if block:
                 yield block
-            elif complete or gone():
+            elif gone():
                 return
             else:
                 await asyncio.sleep(pause)
                 pause = min(_POLL_LATER, pause * 1.2)
     finally:
-        file.close()
+        body.file.close()
