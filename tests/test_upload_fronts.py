@@ -50,12 +50,12 @@ def front(any_front: Server) -> Iterator[Server]:
 
 def test_upload__is_on_its_page_at_once(front: Server) -> None:
     """Whichever worker is asked, a file is on the page as soon as its upload was answered."""
-    for number in range(6):
-        wheel = make_wheel("acme-pages", f"1.{number}")
+    wheels = [make_wheel("acme-pages", f"1.{number}") for number in range(6)]
+    for wheel in wheels:
         assert upload(front, wheel).status == 200
         for _worker in range(4):
             assert wheel.filename.encode() in front.get("/pypi/acme-pages/").body
-    assert front.get(f"/pypi/acme-pages/{wheel.filename}").body == wheel.content
+    assert front.get(f"/pypi/acme-pages/{wheels[-1].filename}").body == wheels[-1].content
 
 
 def test_upload__larger_than_any_buffer(front: Server) -> None:
