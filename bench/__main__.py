@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from bench import apache, files, installs, life, pages
+from bench import apache, files, installs, life, own, pages
 from bench.lab import Lab
 from bench.report import Row, show
 from bench.servers import SERVERS
@@ -23,6 +23,7 @@ ROWS: dict[str, Callable[[Lab], Iterator[Row]]] = {
     "install": installs.warm,
     "cold-install": installs.cold,
     "apache": apache.stored,
+    "own": own.packages,
     "apache-memory": apache.memory,
     # Last: it shows what all before it needed.
     "memory": life.memory,
