@@ -34,7 +34,7 @@ check: $(VENV)/.installed-test ## format, lint, types, tests, doctests
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/mypy
-	$(VENV)/bin/pytest -n auto --dist loadfile || \
+	$(VENV)/bin/pytest --cache-clear -n auto --dist loadfile || \
 	    $(VENV)/bin/pytest --last-failed --last-failed-no-failures none
 
 faults: $(VENV)/.installed-test ## let upstream, disk and processes fail in all ways; write docs/reliability.rst
