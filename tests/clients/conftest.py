@@ -36,6 +36,20 @@ def uv(newest_pip: Client) -> Client:
 
 
 @pytest.fixture(scope="session")
+def buildout(tmp_path_factory: pytest.TempPathFactory) -> Client:
+    """Give the newest zc.buildout, which installs by pip."""
+    tools = tmp_path_factory.mktemp("buildout")
+    return Client("buildout", "pip", programs.get_tools(tools, "zc.buildout"))
+
+
+@pytest.fixture(scope="session")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the wheel of the recipe that puts projects into a buildout."""
+    directory = tmp_path_factory.mktemp("recipe")
+    return programs.get_wheel(directory, "zc.recipe.egg")
+
+
+@pytest.fixture(scope="session")
 def clients(newest_pip: Client, old_pip: Client, uv: Client) -> list[Client]:
     """Give all clients."""
     return [newest_pip, old_pip, uv]

@@ -9,7 +9,7 @@ import pytest
 from tests.clients import programs
 from tests.clients.programs import Client, Environment, Run
 from tests.clients.publishing import publish
-from tests.clients.test_setuptools import easy_install
+from tests.clients.setuptools_era import easy_install
 from tests.distributions import make_sdist, make_wheel
 from tests.secrets import write_tokens, write_users
 from tests.servers import Server, serving, wait_until

@@ -8,7 +8,7 @@ import pytest
 from eggproxy.packages import Packages
 from tests.clients.programs import Client, Environment
 from tests.clients.publishing import publish
-from tests.clients.test_setuptools import easy_install
+from tests.clients.setuptools_era import easy_install
 from tests.distributions import make_sdist, make_wheel
 from tests.packages import add, drop
 from tests.servers import Server, serving

@@ -5,23 +5,13 @@ from pathlib import Path
 import pytest
 
 from tests.clients import programs
-from tests.clients.programs import Client, Run, make_environment
+from tests.clients.programs import Client
 from tests.clients.publishing import publish
+from tests.clients.setuptools_era import build, easy_install
 from tests.distributions import make_sdist, make_wheel
 from tests.servers import Server, wait_until
 from tests.upstream import Upstream
 from tests.upstream_pages import Form
-
-
-def easy_install(client: Client, home: Path, index: str, name: str) -> Run:
-    """Let easy_install put a project and what it needs into `home/eggs`."""
-    environment = make_environment(client, home)
-    (home / "setup.py").write_text("from setuptools import setup\nsetup(name='x')\n")
-    (home / "eggs").mkdir()
-    options = ["--index-url", index, "--install-dir", "eggs"]
-    settings = {"PYTHONPATH": str(home / "eggs")}
-    command = [str(environment.python), "setup.py", "easy_install", *options, name]
-    return programs.run(command, home, settings)
 
 
 @pytest.mark.parametrize("form", ["json", "html", "legacy"])
@@ -48,20 +38,6 @@ def test_easy_install__unknown_project(old_pip: Client, proxy: Server, tmp_path:
     wait_until(lambda: "GET /pypi/ 200" in proxy.log)
 
 
-@pytest.fixture(scope="session")
-def buildout(tmp_path_factory: pytest.TempPathFactory) -> Client:
-    """Give the newest zc.buildout, which installs by pip."""
-    tools = tmp_path_factory.mktemp("buildout")
-    return Client("buildout", "pip", programs.get_tools(tools, "zc.buildout"))
-
-
-@pytest.fixture(scope="session")
-def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the wheel of the recipe that puts projects into a buildout."""
-    directory = tmp_path_factory.mktemp("recipe")
-    return programs.get_wheel(directory, "zc.recipe.egg")
-
-
 def test_buildout__builds(
     buildout: Client, recipe: Path, proxy: Server, upstream: Upstream, tmp_path: Path
 ) -> None:
@@ -69,13 +45,8 @@ def test_buildout__builds(
     upstream.add("zc.recipe.egg", recipe.name, recipe.read_bytes())
     publish(upstream, make_wheel("Zope.Demo", "1.0", requires=["PasteDemo"]))
     publish(upstream, make_wheel("PasteDemo", "2.0"))
-    environment = make_environment(buildout, tmp_path / "home")
-    (environment.home / "buildout.cfg").write_text(
-        f"[buildout]\nparts = demo\nindex = {proxy.index}\n"
-        "[demo]\nrecipe = zc.recipe.egg\neggs = Zope.Demo\ninterpreter = py\n"
-    )
-    main = "from zc.buildout.buildout import main; main()"
-    status, output = programs.run([environment.python, "-c", main], environment.home)
+    home = tmp_path / "home"
+    status, output = build(buildout, home, proxy.index, "Zope.Demo")
     assert status == 0, output
     use = "import zope_demo, pastedemo; print(zope_demo.version, pastedemo.version)"
-    assert programs.run(["bin/py", "-c", use], environment.home).output == "1.0 2.0\n"
+    assert programs.run(["bin/py", "-c", use], home).output == "1.0 2.0\n"
