@@ -259,6 +259,17 @@ def test_guard__uploading(tmp_path: Path) -> None:
     assert ruled.require("upload", PROJECT, carol) == "carol"
 
 
+def test_guard__forbidden_tells_what_would_help(tmp_path: Path) -> None:
+    """Who lacks a rule is told of rules, and whose token lacks a scope is told of that."""
+    made = write_tokens(tmp_path / "tokens", good=("ci", "upload:acme"))["good"]
+    rules = [AccessRule(pattern="acme", read=("ci",), upload=("bob",))]
+    access = Access(rules, {}, None, tmp_path / "tokens")
+    with pytest.raises(ForbiddenError, match="may not upload acme: .* allow it in .access."):
+        access.require("upload", PROJECT, request(basic("__token__", made)))
+    with pytest.raises(ForbiddenError, match="may not read acme: .* make one with --scope read:ac"):
+        access.require("read", PROJECT, request(basic("__token__", made)))
+
+
 def test_guard__closed_to_all(access: Access, tmp_path: Path) -> None:
     """Where a rule names nobody there is no use in a password, and none is asked for."""
     closed = Access([AccessRule(pattern="*", upload=())], {}, tmp_path / "users", None)

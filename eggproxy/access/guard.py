@@ -181,8 +181,8 @@ class Access:
 def _forbidden(action: Action, project: NormalizedName | None, caller: Caller) -> ForbiddenError:
     who = f"The token for {caller.name}" if caller.proof == "token" else f"User {caller.name}"
     advice = "an administrator can allow it in [access]"
-    if caller.proof == "token":
-        advice += f", or make a token with --scope {action}:{project or '*'}"
+    if not caller.is_in_scope(action, project):
+        advice = f"an administrator can make one with --scope {action}:{project or '*'}"
     return ForbiddenError(f"{who} may not {_what(action, project)}", advice)
 
 

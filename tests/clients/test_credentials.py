@@ -15,7 +15,7 @@ from tests.secrets import write_tokens, write_users
 from tests.servers import Server, serving, wait_until
 from tests.upstream import Upstream
 
-RULES = "[access]\n[[acme-*]]\nread = alice, token:ci\n[[*]]\nread = anyone\n"
+RULES = "[access]\n[[acme-*]]\nread = alice, token:ci\nupload = token:ci\n[[*]]\nread = anyone\n"
 PASSWORD = "wonder"
 
 
@@ -37,7 +37,7 @@ def site(tmp_path: Path, upstream: Upstream) -> Iterator[Site]:
     publish(upstream, make_sdist("acme-base", "2.0", stem="acme_base"))
     publish(upstream, make_wheel("public", "3.0"))
     users = write_users(tmp_path / "users", alice=PASSWORD, bob="builder")
-    tokens = write_tokens(tmp_path / "tokens", good=("ci", "read:acme-*"))
+    tokens = write_tokens(tmp_path / "tokens", good=("ci", "read:acme-*", "upload:acme-new"))
     (tmp_path / "eggproxy.conf").write_text(RULES)
     with serving(
         tmp_path,
@@ -170,3 +170,20 @@ def test_buildout__in_the_url(site: Site, upstream: Upstream, tmp_path: Path) ->
     command = [str(environment.python), "-m", "zc.buildout.buildout"]
     status, output = programs.run([*command, "-N"], environment.home)
     assert status == 0, output
+
+
+def test_publish__token(site: Site, tmp_path: Path) -> None:
+    """By a token, uv publishes what is in its scope, and is told why where something is not."""
+    command = [programs.uv_program(), "publish", "--publish-url", f"{site.server.url}/legacy/"]
+    runs = []
+    for name in ("acme-new", "acme-other", "public"):
+        wheel = make_wheel(name, "7.0")
+        (tmp_path / wheel.filename).write_bytes(wheel.content)
+        arguments = ["--token", site.token, str(tmp_path / wheel.filename)]
+        runs.append(programs.run([*command, *arguments], tmp_path))
+    assert [run.status != 0 for run in runs] == [False, True, True], runs
+    # uv breaks lines.
+    told = [" ".join(run.output.split()) for run in runs]
+    assert "The token for ci may not upload acme-other: an administrator can" in told[1]
+    assert "can make one with --scope upload:public." in told[2]
+    assert site.token not in site.server.log
