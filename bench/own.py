@@ -20,7 +20,7 @@ PAGE = ProjectTarget(NormalizedName("acme-7"))
 
 
 def packages(lab: Lab) -> Iterator[Row]:
-    """Measure the first look, warm, and a page of 50 files, with a look at the folders and without."""
+    """Measure the first look, warm, and a page of 50 files, with and without a look at folders."""
     directory = lab.folder("own")
     _fill(directory)
     _read_all(Packages(directory))
