@@ -19,7 +19,7 @@ from eggproxy.upstream import shown
 def _settings(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command `--config` and an option for each key of the configuration."""
     for key in reversed(KEYS):
-        default = f"  [default: {key.default}]" if key.default is not None else ""
+        default = f"  [default: {key.default}]" if key.default else ""
         option = click.option(
             f"--{key.name.replace('_', '-')}", metavar="VALUE", help=f"{key.help}{default}"
         )
@@ -107,7 +107,9 @@ def update(config_file: Path | None, force: bool, **options: Any) -> None:  # no
     sys.exit(1 if failed else 0)
 
 
-@main.command("apache-config", context_settings=CONTEXT)
+@main.command(
+    "apache-config", context_settings=CONTEXT, short_help="Print a configuration of Apache."
+)
 @click.option(
     "--module",
     type=click.Choice(["mod_python", "mod_wsgi", "static"]),

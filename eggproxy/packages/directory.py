@@ -241,7 +241,7 @@ class Packages:
 
     def _is_within(self, folder: Path) -> bool:
         """Say whether a folder is where it seems to be: what is written must not follow a link."""
-        return os.path.realpath(folder).startswith(os.path.realpath(self.directory))
+        return Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(self.directory))
 
 
 def describe(project: NormalizedName, entries: list[Entry], state: State) -> ProjectDetail:
