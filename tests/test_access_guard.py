@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from eggproxy.access import Access, htpasswd
+from eggproxy.access import Access, htpasswd, tokens
 from eggproxy.access.callers import Caller
 from eggproxy.access.delays import FREE, LONGEST, MAX_ADDRESSES, Delays
 from eggproxy.access.errors import (
@@ -103,7 +103,7 @@ def test_guard__what_is_remembered_holds_no_secret(access: Access) -> None:
     assert Memory().key(header) != Memory().key(header)
     assert Memory().key("\udcff")
     attempt(access, "wonder")
-    held = repr(vars(access._memory))
+    held = repr(vars(access._identification._memory))
     assert "wonder" not in held
     assert header.removeprefix("Basic ") not in held
 
@@ -192,6 +192,19 @@ def test_guard__guesses_at_once(access: Access, monkeypatch: pytest.MonkeyPatch)
     # Two are looked at at a time.
     assert found.count("wrong") == len(checks.names) <= FREE + 1
     assert set(found) - {"wait 1", "wait 2"} == {"wrong"}
+
+
+def test_guard__tokens_do_not_wait(access: Access, tmp_path: Path) -> None:
+    """Nobody guesses a token: builds that use one are let in whoever guesses from their address."""
+    made = write_tokens(tmp_path / "tokens", good=("ci", "read:*"), revoked=("ci", "read:*"))
+    for _ in range(2 * FREE):
+        attempt(access, tokens.make(), "__token__")
+        attempt(access, made["revoked"], "ci")
+    assert attempt(access, "first guess") == "wrong"
+    for number in range(FREE):
+        attempt(access, f"guess {number}")
+    assert attempt(access, "wonder") == "wait 1"
+    assert attempt(access, made["good"], "__token__") == "ci"
 
 
 def test_guard__token_ends_in_time(access: Access, tmp_path: Path, clock: Clock) -> None:
