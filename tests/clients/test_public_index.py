@@ -131,3 +131,19 @@ def test_public_index__everything_is_kept_whole(cold: Round, warm: Round) -> Non
     for place in ("partial", "tmp"):
         left = (cold.eggs / ".eggproxy" / place).rglob("*")
         assert [path for path in left if path.is_file()] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [("newest_pip", "--uploaded-prior-to"), ("uv", "--exclude-newer")],
+)
+def test_public_index__as_it_was(
+    clients: list[Client], tmp_path: Path, name: str, option: str
+) -> None:
+    """Clients that leave out what is newer than a day have the times that they need for that."""
+    (client,) = [each for each in clients if each.name == name]
+    environment = make_environment(client, tmp_path / "home")
+    with serving(tmp_path, default_index(), timeout=30, complete_metadata=1) as server:
+        done = environment.install(server.index, option, "2020-01-01T00:00:00Z", "six")
+    assert done.status == 0, done.output
+    assert environment.installed() == {"six": "1.13.0"}
