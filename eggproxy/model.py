@@ -39,6 +39,8 @@ class File(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     provenance: str | None = None
     # setuptools' `#egg=name-version`, which old clients need for files with odd names.
     egg_fragment: str | None = msgspec.field(default=None, name="_egg")
+    # Bits of what upstream does not say and was looked for elsewhere: see `completed`.
+    looked_for: int = msgspec.field(default=0, name="_looked_for")
     # Keys that this program does not know and hands on.
     extra: dict[str, Any] | None = msgspec.field(default=None, name="_extra")
 

@@ -20,6 +20,7 @@ from eggproxy.answers import (
     Ready,
     Text,
 )
+from eggproxy.completed import promised_size
 from eggproxy.errors import NoSuchFileError, NothingStoredError, StorageError
 from eggproxy.health import Health
 from eggproxy.home import home_page
@@ -229,8 +230,7 @@ class Proxy:
     def _promised_size(self, target: FileTarget) -> int | None:
         """Find how many bytes upstream's page says that a file has."""
         file = self._known(target)
-        record = self.store.record(target.project) if file is not None else None
-        return record.promised_size(file) if record and file else None
+        return promised_size(file) if file is not None else None
 
     def _known(self, target: FileTarget) -> File | None:
         """Find what the stored page says of a file, without a word to upstream."""
@@ -252,7 +252,7 @@ def _offered(
     file = policy.offered(detail, target.filename)
     if file is None:
         return None
-    file = msgspec.structs.replace(file, size=record.promised_size(file))
+    file = msgspec.structs.replace(file, size=promised_size(file))
     return file, record.sources.get(distribution_of(target.filename), record.index)
 
 

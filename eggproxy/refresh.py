@@ -222,7 +222,7 @@ class Refresher:
                 had = len(old.detail.files)
                 raise parse.Nonsense(f"sent a page without files where {had} were known")
             detail, pinned = _still_pinned(old, old.detail, detail)
-            detail, completed, obsolete = kept(old, detail)
+            detail, obsolete = kept(old.detail, detail)
             for filename in obsolete:
                 self._store.remove_file(name, filename + METADATA)
             record = msgspec.structs.replace(
@@ -230,7 +230,6 @@ class Refresher:
                 withdrawn=_still_withdrawn(old, detail),
                 withdrawn_at=old.withdrawn_at,
                 pinned=pinned,
-                completed=completed,
             )
             self._remove_replaced(old.detail, detail)
             if old.index != record.index:

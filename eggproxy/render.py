@@ -15,6 +15,7 @@ from urllib.parse import quote
 import msgspec
 
 from eggproxy.characters import consists_of
+from eggproxy.completed import OURS, named_as_ours
 from eggproxy.model import API_VERSION, File, ListedProject, ProjectDetail, ProjectList
 from eggproxy.names import normalize
 from eggproxy.negotiation import Form
@@ -79,12 +80,20 @@ class _ListedFile(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, ren
     provenance: str | None = None
 
 
+class _CompletedFile(_ListedFile, frozen=True, omit_defaults=True, gc=False, rename="kebab"):
+    """One of which not everything is upstream's word."""
+
+    ours: dict[str, list[str]] | None = msgspec.field(default=None, name=OURS)
+
+
 def _files_json(files: list[File]) -> list[Any]:
     plain = _all_plain(files)
     page: list[Any] = []
     for file in files:
         name = file.filename
-        here = _ListedFile(
+        ours = named_as_ours(file) if file.looked_for else None
+        kind, more = (_CompletedFile, (ours,)) if ours else (_ListedFile, ())
+        here = kind(
             name,
             name if plain else link(name),
             file.hashes,
@@ -95,9 +104,21 @@ def _files_json(files: list[File]) -> list[Any]:
             file.size,
             file.upload_time,
             file.provenance,
+            *more,
         )
-        page.append({**file.extra, **msgspec.to_builtins(here)} if file.extra else here)
+        page.append(_with_extra(here, file.extra) if file.extra else here)
     return page
+
+
+def _with_extra(file: _ListedFile, extra: dict[str, Any]) -> dict[str, Any]:
+    """Add the keys that only upstream knows; of what it has completed itself, the names too."""
+    known = msgspec.to_builtins(file)
+    theirs = extra.get(OURS)
+    names = theirs.get("completed") if isinstance(theirs, dict) else None
+    if OURS in known and isinstance(names, list):
+        both = {name for name in names if isinstance(name, str)} | {*known[OURS]["completed"]}
+        known[OURS] = {"completed": sorted(both)}
+    return {**extra, **known}
 
 
 def project_detail_html(detail: ProjectDetail) -> bytes:

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eggproxy import parse, render
+from eggproxy.completed import CORE_METADATA, REQUIRES_PYTHON, SIZE, UPLOAD_TIME
+from eggproxy.completion.found import Found
 from eggproxy.completion.keeping import completed_by, kept
-from eggproxy.completion.values import Found
 from eggproxy.model import File, ProjectDetail
 from eggproxy.names import NormalizedName
-from eggproxy.store import Record, Validators
 from tests.saved_pages import PAGES, SavedPage
 
 READABLE = [page for page in PAGES if page.nonsense is None]
@@ -47,13 +47,12 @@ def all_lost(body: bytes, page: Mapping[str, Any]) -> list[tuple[str, set[str]]]
     return [loss for loss in losses if loss[1]]
 
 
-def whole(detail: ProjectDetail) -> Record:
+def whole(detail: ProjectDetail) -> ProjectDetail:
     """Complete every file with made-up values, as if all had been missing."""
-    record = Record(url="https://i.example/", validators=Validators(), detail=detail)
-    values: dict[str, Any] = {"size": 7, "upload-time": "2020-01-01T00:00:00Z"}
-    values |= {"core-metadata": {"sha256": "0" * 64}, "requires-python": ">=1"}
-    found = [Found(file=file, looked_for=frozenset(values), values=values) for file in detail.files]
-    return completed_by(record, found)[0]
+    values = {SIZE: 7, UPLOAD_TIME: "2020-01-01T00:00:00Z", REQUIRES_PYTHON: ">=1"}
+    values |= {CORE_METADATA: {"sha256": "0" * 64}}
+    found = [Found(file=file, looked_for=sum(values), values=values) for file in detail.files]
+    return completed_by(detail, found)[0]
 
 
 def read(page: SavedPage) -> ProjectDetail:
@@ -75,11 +74,9 @@ def test_json__nothing_is_lost(page: SavedPage) -> None:
 def test_json__nothing_is_lost_by_completing(page: SavedPage) -> None:
     """What is completed stands beside what upstream says, never in its place, page after page."""
     detail = read(page)
-    record = whole(detail)
-    again, completed, _obsolete = kept(record, detail)
-    assert record.detail is not None
-    assert again.files == record.detail.files
-    assert completed == {name: keys for name, keys in record.completed.items() if keys}
+    completed = whole(detail)
+    again, _obsolete = kept(completed, detail)
+    assert again.files == completed.files
     if detail.status is None or detail.status.status != "quarantined":
         assert all_lost(page.body, ours(again)) == []
 
@@ -87,9 +84,7 @@ def test_json__nothing_is_lost_by_completing(page: SavedPage) -> None:
 @pytest.mark.parametrize("page", READABLE, ids=lambda page: page.file)
 def test_html_and_json__describe_the_same(page: SavedPage) -> None:
     """Our two forms of one page name the same files, and say the same of each."""
-    completed = whole(read(page)).detail
-    assert completed is not None
-    for detail in (read(page), completed):
+    for detail in (read(page), whole(read(page))):
         html = parse_ours(render.project_detail_html(detail), "text/html")
         in_json = parse_ours(render.project_detail_json(detail), JSON_TYPE)
         assert [said(file) for file in html] == [said(file) for file in in_json]
@@ -165,9 +160,7 @@ def test_generated__nothing_is_lost(
     detail = parse.project_detail(
         body, content_type=JSON_TYPE, url="https://i.example/simple/foo/", project=FOO
     )
-    completed = whole(detail).detail
-    assert completed is not None
-    for each in (ours(detail), ours(completed)):
+    for each in (ours(detail), ours(whole(detail))):
         assert all_lost(body, each) == []
         assert {key: each[key] for key in top} == top
         assert {key: each["meta"][key] for key in meta} == meta

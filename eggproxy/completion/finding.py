@@ -8,15 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from eggproxy.archives import Contents, DamagedArchiveError, FileSource, read_wheel
+from eggproxy.completed import CORE_METADATA, REQUIRES_PYTHON, SIZE, UPLOAD_TIME
+from eggproxy.completion.found import Found
 from eggproxy.completion.remote import Facts, NoRangesError, RemoteFile, look
-from eggproxy.completion.values import (
-    CORE_METADATA,
-    REQUIRES_PYTHON,
-    SIZE,
-    UPLOAD_TIME,
-    Found,
-    missing,
-)
 from eggproxy.errors import UpstreamNonsenseError
 from eggproxy.model import File
 from eggproxy.upstream import Upstream
@@ -32,37 +26,37 @@ class Finder:
         self._has_ranges = has_ranges
         self._no_ranges = no_ranges
 
-    def find(self, upstream: Upstream, file: File, stored: Path, lacks: set[str]) -> Found:
+    def find(self, upstream: Upstream, file: File, stored: Path, lacks: int) -> Found:
         """Find out what a file lacks; `stored` is where it lies if it is stored.
 
         Raises UpstreamUnavailableError, UpstreamNonsenseError, OfflineError, ForbiddenHostError.
         """
-        looked_for, values = set(lacks & missing(file)), dict[str, Any]()
+        looked_for, values = lacks, dict[int, Any]()
         contents: Contents | None = None
         facts: Facts | None = None
         on_disk = _stored(file, stored)
         if on_disk is not None:
             values[SIZE], contents = on_disk
-        elif CORE_METADATA in lacks and self._has_ranges(file.url):
+        elif lacks & CORE_METADATA and self._has_ranges(file.url):
             contents, facts = self._from_afar(upstream, file)
-        if facts is None and lacks & {SIZE, UPLOAD_TIME} - values.keys():
+        if facts is None and lacks & (SIZE | UPLOAD_TIME) & ~sum(values):
             facts = look(upstream, file.url)
         if facts is not None:
             values.setdefault(SIZE, facts.size)
             values[UPLOAD_TIME] = facts.upload_time(time.time())
-        if CORE_METADATA in lacks:
+        if lacks & CORE_METADATA:
             if contents is not None:
                 digest = hashlib.sha256(contents.metadata).hexdigest()
                 values[CORE_METADATA] = {"sha256": digest}
                 values[REQUIRES_PYTHON] = contents.requires_python
-                looked_for.add(REQUIRES_PYTHON)
+                looked_for |= REQUIRES_PYTHON
             elif on_disk is None and not self._has_ranges(file.url):
                 # It can be read when it has come.
-                looked_for.discard(CORE_METADATA)
+                looked_for &= ~CORE_METADATA
         return Found(
             file=file,
-            looked_for=frozenset(looked_for),
-            values={key: each for key, each in values.items() if each is not None},
+            looked_for=looked_for,
+            values=values,
             metadata=contents.metadata if contents else None,
         )
 

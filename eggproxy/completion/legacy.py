@@ -6,14 +6,8 @@ from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
-from eggproxy.completion.values import (
-    REQUIRES_PYTHON,
-    SIZE,
-    UPLOAD_TIME,
-    Found,
-    missing,
-    value,
-)
+from eggproxy.completed import REQUIRES_PYTHON, SIZE, UPLOAD_TIME, lacking, missing
+from eggproxy.completion.found import Found
 from eggproxy.model import File, ProjectDetail
 from eggproxy.parse.upload_time import upload_time
 from eggproxy.upstream import Upstream
@@ -58,13 +52,13 @@ def ask(upstream: Upstream, detail: ProjectDetail, url: str) -> list[Found] | No
     listed = [file for files in known.releases.values() for file in files] + known.urls
     by_name = {file.filename: file for file in listed}
     return [
-        Found(file=file, looked_for=frozenset(values), values=values)
+        Found(file=file, looked_for=sum(values), values=values)
         for file in detail.files
-        if missing(file) and (values := _values(by_name.get(file.filename), file))
+        if lacking(file) and (values := _values(by_name.get(file.filename), file))
     ]
 
 
-def _values(said: _File | None, file: File) -> dict[str, Any]:
+def _values(said: _File | None, file: File) -> dict[int, Any]:
     """Take what is said of a file and missing; nothing that is of other bytes."""
     if said is None or any(
         said.digests.get(name, digest) != digest for name, digest in file.hashes.items()
@@ -75,8 +69,5 @@ def _values(said: _File | None, file: File) -> dict[str, Any]:
         UPLOAD_TIME: upload_time(said.upload_time_iso_8601 or ""),
         REQUIRES_PYTHON: said.requires_python or None,
     }
-    return {
-        key: said_value
-        for key, said_value in values.items()
-        if said_value is not None and value(file, key) is None
-    }
+    lacks = missing(file)
+    return {bit: each for bit, each in values.items() if each is not None and bit & lacks}

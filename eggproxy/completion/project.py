@@ -7,10 +7,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Protocol
 
+import msgspec
+
+from eggproxy.completed import CORE_METADATA, lacking
 from eggproxy.completion import legacy
 from eggproxy.completion.finding import Finder
+from eggproxy.completion.found import Found
 from eggproxy.completion.keeping import completed_by
-from eggproxy.completion.values import CORE_METADATA, Found, missing
 from eggproxy.completion.versions import newest_first
 from eggproxy.errors import EggProxyError, UpstreamNonsenseError
 from eggproxy.flights import launch
@@ -61,20 +64,19 @@ class ProjectCompletion:
         """Complete some files of a project; say whether there are more. Raises EggProxyError."""
         with self._store.completing(project) as mine:
             record = self._store.record(project) if mine else None
-            lacking = self._lacking(project, record) if record else {}
-            if record is None or not lacking:
+            lacks = self._lacking(project, record) if record else {}
+            if record is None or not lacks:
                 return False
             if not self._upstream_of(record, "").available():
                 return False
-            if found := self._from_legacy(project, record):
-                self._keep(project, found)
+            if self._keep(project, self._from_legacy(project, record)):
                 return True
-            todo = newest_first(project, [file for file, _lacks in lacking.values()])[:SLICE]
-            search = _Search(self, project, record, [lacking[file.filename] for file in todo])
-            self._keep(project, search.run())
+            todo = newest_first(project, [file for file, _bits in lacks.values()])[:SLICE]
+            search = _Search(self, project, record, [lacks[file.filename] for file in todo])
+            news = self._keep(project, search.run())
             if search.error is not None:
                 raise search.error
-            return len(todo) < len(lacking)
+            return news and len(todo) < len(lacks)
 
     def restore(self, project: NormalizedName, filename: str) -> bool:
         """Have a wheel's `.metadata`, which we have read before, on disk again.
@@ -83,10 +85,8 @@ class ProjectCompletion:
         """
         record = self._store.record(project)
         base = filename.removesuffix(METADATA)
-        if record is None or CORE_METADATA not in record.completed.get(base, ()):
-            return False
-        file = record.detail.file(base) if record.detail else None
-        if file is None:
+        file = record.detail.file(base) if record and record.detail else None
+        if record is None or file is None or not file.looked_for & CORE_METADATA:
             return False
         upstream = self._upstream_of(record, base)
         contents = self._finder.contents(upstream, file, self._store.file(project, base))
@@ -96,28 +96,26 @@ class ProjectCompletion:
             self._store.put_file(project, filename, contents.metadata)
         return True
 
-    def find(self, project: NormalizedName, record: Record, file: File, lacks: set[str]) -> Found:
+    def find(self, project: NormalizedName, record: Record, file: File, lacks: int) -> Found:
         """Find out what a file lacks. Raises EggProxyError where that may work another time."""
         upstream = self._upstream_of(record, file.filename)
         stored = self._store.file(project, file.filename)
         try:
             return self._finder.find(upstream, file, stored, lacks)
         except UpstreamNonsenseError:
-            return Found(file=file, looked_for=frozenset(lacks))
+            return Found(file=file, looked_for=lacks)
 
-    def _lacking(self, project: NormalizedName, record: Record) -> dict[str, tuple[File, set[str]]]:
+    def _lacking(self, project: NormalizedName, record: Record) -> dict[str, tuple[File, int]]:
         """Name the files of which something is missing that can perhaps be had, and what."""
-        lacking = {}
+        found = {}
         for file in record.detail.files if record.detail else ():
-            lacks = missing(file)
-            if lacks and file.filename in record.completed:
-                lacks.difference_update(record.completed[file.filename])
-            if lacks == {CORE_METADATA} and not self._has_ranges(file.url):
+            lacks = lacking(file)
+            if lacks == CORE_METADATA and not self._has_ranges(file.url):
                 # Once it has come, it can be read.
-                lacks = lacks if self._store.file(project, file.filename).exists() else set()
+                lacks *= self._store.file(project, file.filename).exists()
             if lacks:
-                lacking[file.filename] = (file, lacks)
-        return lacking
+                found[file.filename] = (file, lacks)
+        return found
 
     def _from_legacy(self, project: NormalizedName, record: Record) -> list[Found]:
         """Ask the legacy API, where there may be one."""
@@ -133,21 +131,28 @@ class ProjectCompletion:
             self._no_legacy.put(upstream.index, True)  # noqa: FBT003  a memory of yes
         return found or []
 
-    def _keep(self, project: NormalizedName, found: Sequence[Found]) -> None:
-        """Put into the record what was found, and metadata beside their files. Raises StorageError.
+    def _keep(self, project: NormalizedName, found: Sequence[Found]) -> bool:
+        """Put into the record what was found, and metadata beside their files.
 
-        A `.metadata` is there before a page promises it.
+        A `.metadata` is there before a page promises it. Says whether there were news. Raises
+        StorageError.
         """
+        news = False
 
         def change(record: Record) -> Record | None:
-            changed, used = completed_by(record, found)
+            if record.detail is None:
+                return None
+            nonlocal news
+            detail, used = completed_by(record.detail, found)
+            news = bool(used)
             for each in used:
                 if each.metadata is not None:
                     self._store.put_file(project, each.file.filename + METADATA, each.metadata)
-            return changed if used else None
+            return msgspec.structs.replace(record, detail=detail) if used else None
 
         if found:
             self._keeper.rewrite(project, change)
+        return news
 
     def _has_ranges(self, url: str) -> bool:
         return self._no_ranges.get(_origin(url)) is None
@@ -164,7 +169,7 @@ class _Search:
         completion: ProjectCompletion,
         project: NormalizedName,
         record: Record,
-        todo: Sequence[tuple[File, set[str]]],
+        todo: Sequence[tuple[File, int]],
     ) -> None:
         self.error: EggProxyError | None = None
         self._completion = completion
@@ -186,7 +191,7 @@ class _Search:
     def _look(self) -> None:
         while self.error is None:
             with self._lock:
-                file, lacks = next(self._todo, (None, set[str]()))
+                file, lacks = next(self._todo, (None, 0))
             if file is None:
                 return
             try:

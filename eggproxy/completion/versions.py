@@ -7,49 +7,75 @@ from packaging.version import InvalidVersion, Version
 from eggproxy.archives.contents import Flaw
 from eggproxy.archives.filenames import named, same_name
 from eggproxy.model import File
-from eggproxy.names import NormalizedName
+from eggproxy.names import NormalizedName, normalize
 
 _OLDEST = Version("0.dev0")
+_SDIST = ".tar.gz"
 
 
-def version_of(project: NormalizedName, filename: str) -> str | None:
-    """Read the version off a filename; None where it cannot be told from the name."""
+class _Reader:
+    """Reads versions off the names of a project's files; they are many, and much alike."""
+
+    def __init__(self, project: NormalizedName) -> None:
+        self._project = project
+        self._is_project: dict[str, bool] = {}
+
+    def version(self, filename: str) -> str | None:
+        """Read the version off a filename; None where it cannot be told from the name."""
+        name, _dash, rest = filename.partition("-")
+        if filename.endswith(".whl"):
+            return rest.partition("-")[0].replace("_", "-") if self._matches(name) else None
+        if filename.endswith(_SDIST):
+            name, _dash, version = filename.removesuffix(_SDIST).rpartition("-")
+            if self._matches(name) and version:
+                return version
+        return _version_of(self._project, filename)
+
+    def _matches(self, name: str) -> bool:
+        matches = self._is_project.get(name)
+        if matches is None:
+            matches = self._is_project[name] = normalize(name) == self._project
+        return matches
+
+
+def _version_of(project: NormalizedName, filename: str) -> str | None:
     try:
         ways = named(filename)
     except Flaw:
         return None
     found = [version for name, version in ways if same_name(name, project)]
-    # Of a wheel and an egg, a dash within would end the version.
+    # In an egg's name, a dash within would end the version.
     return found[0].replace("_", "-") if found else None
 
 
 def versions_of(project: NormalizedName, files: Iterable[File]) -> list[str] | None:
     """List the versions of all files, the oldest first; None if one file's cannot be told."""
-    found = {version_of(project, file.filename) for file in files}
+    read = _Reader(project).version
+    found = {read(file.filename) for file in files}
     if None in found:
         return None
-    versions = {version: parsed(version) for version in found if version is not None}
-    written = {
-        name if version is None else str(version): version or _OLDEST
-        for name, version in versions.items()
-    }
+    written: dict[str, Version] = {}
+    for name in found:
+        version = _parsed(name or "")
+        written[(name or "") if version is None else str(version)] = version or _OLDEST
     return sorted(written, key=lambda name: (written[name], name))
 
 
 def newest_first(project: NormalizedName, files: Iterable[File]) -> list[File]:
     """Order files by version: those that most clients want come first."""
+    read = _Reader(project).version
     known: dict[str | None, Version] = {}
 
     def rank(file: File) -> Version:
-        version = version_of(project, file.filename)
-        if version not in known:
-            known[version] = (version is not None and parsed(version)) or _OLDEST
-        return known[version]
+        name = read(file.filename)
+        if name not in known:
+            known[name] = _parsed(name or "") or _OLDEST
+        return known[name]
 
     return sorted(files, key=rank, reverse=True)
 
 
-def parsed(version: str) -> Version | None:
+def _parsed(version: str) -> Version | None:
     """Read a version; None for one from before there were rules (PEP 440)."""
     try:
         return Version(version)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from eggproxy.model import File, ProjectDetail
+from eggproxy.model import ProjectDetail
 from eggproxy.names import NormalizedName
 from eggproxy.store.atomic import Signature, signature
 
@@ -48,17 +48,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     withdrawn_at: float = 0.0
     # Files for which upstream names no digest: theirs, in `detail`, is of what came first.
     pinned: list[str] = []
-    # What was looked for, by its JSON key, where upstream says nothing of a file: found, it is in
-    # `detail`.
-    completed: dict[str, list[str]] = {}
     gone: Gone | None = None
     # The name of the index that the page came from; of files from others, theirs by filename.
     index: str = ""
     sources: dict[str, str] = {}
-
-    def promised_size(self, file: File) -> int | None:
-        """Give a file's size in bytes, if upstream says it: what we found out is no promise."""
-        return None if "size" in self.completed.get(file.filename, ()) else file.size
 
     @property
     def weight(self) -> int:
