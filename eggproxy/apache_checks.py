@@ -8,7 +8,7 @@ from typing import NamedTuple, Self
 from eggproxy.accounts import READ, READ_FILE, WRITE, Account
 from eggproxy.apache_config import APACHE_MODULES, Environment, Site
 from eggproxy.config import Configuration
-from eggproxy.configfile import SYSTEM_FILE
+from eggproxy.config.file import SYSTEM_FILE
 
 _PACKAGES = {"mod_python": "libapache2-mod-python", "mod_wsgi": "libapache2-mod-wsgi-py3"}
 _SWITCH = {"mod_python": "python", "mod_wsgi": "wsgi"}

@@ -8,10 +8,11 @@ from typing import Any, Literal
 
 import click
 
-from eggproxy import __version__, cli_packages, configfile
+from eggproxy import __version__, cli_packages
 from eggproxy.cli_access import token, user
 from eggproxy.cli_options import CONTEXT, bindir, config_file_option, fail, load
 from eggproxy.config import KEYS, Configuration
+from eggproxy.config import file as configfile
 from eggproxy.errors import ConfigurationError
 from eggproxy.upstream import shown
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from eggproxy import configfile
 from eggproxy.config import KEYS, Configuration, IndexSettings, Key, directory_error, load
+from eggproxy.config import file as configfile
 from eggproxy.default_index import default_index
 from eggproxy.errors import ConfigurationError
 

@@ -7,26 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from eggproxy import configfile
-from eggproxy.configfile import Setting, Written
-from eggproxy.configindexes import IndexSettings, index_settings
-from eggproxy.configkeys import KEYS, Key, check_name
-from eggproxy.configrules import AccessRule, ProjectRule, access_rules, groups, project_rules
-from eggproxy.configvalues import anchored, checked
+from eggproxy.config import file as configfile
+from eggproxy.config.file import Setting, Written
+from eggproxy.config.indexes import IndexSettings, index_settings
+from eggproxy.config.keys import KEYS, check_name
+from eggproxy.config.rules import AccessRule, ProjectRule, access_rules, groups, project_rules
+from eggproxy.config.values import anchored, checked
 from eggproxy.errors import ConfigurationError
 from eggproxy.names import NormalizedName
-
-__all__ = [
-    "KEYS",
-    "AccessRule",
-    "Configuration",
-    "IndexSettings",
-    "Key",
-    "ProjectRule",
-    "directory_error",
-    "load",
-]
-
 
 _PATHS = ("packages_directory", "ca_certificate", "users_file", "tokens_file")
 

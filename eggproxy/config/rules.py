@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from eggproxy.configfile import Setting
-from eggproxy.configkeys import PATTERN
+from eggproxy.config.checks import PATTERN
+from eggproxy.config.file import Setting
 from eggproxy.errors import ConfigurationError
 from eggproxy.names import NormalizedName, is_project_name, normalize
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from eggproxy.configfile import Setting
-from eggproxy.configkeys import INDEX_KEYS
-from eggproxy.configvalues import anchored, checked
+from eggproxy.config.file import Setting
+from eggproxy.config.keys import INDEX_KEYS
+from eggproxy.config.values import anchored, checked
 from eggproxy.default_index import default_index
 from eggproxy.errors import ConfigurationError
 

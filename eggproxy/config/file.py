@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from configobj import ConfigObj, ConfigObjError, DuplicateError
 
-from eggproxy.configkeys import INDEX_KEYS, KEYS, SECTION, check_name, named
+from eggproxy.config.keys import INDEX_KEYS, KEYS, SECTION, check_name, named
 from eggproxy.errors import ConfigurationError
 
 SYSTEM_FILE = Path("/etc/eggproxy.conf")

@@ -7,8 +7,9 @@ from typing import Any
 from configobj import ConfigObj
 from configobj.validate import Validator
 
-from eggproxy.configfile import Setting
-from eggproxy.configkeys import CHECKS, SECTION, Key
+from eggproxy.config.checks import CHECKS
+from eggproxy.config.file import Setting
+from eggproxy.config.keys import SECTION, Key
 from eggproxy.errors import ConfigurationError
 
 
