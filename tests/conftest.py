@@ -10,6 +10,11 @@ from tests.servers import Server, serving
 from tests.upstream import Upstream
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let some tests do more than there is time for each day."""
+    parser.addoption("--kills", type=int, default=20, help="uploads during which to kill a server")
+
+
 @pytest.fixture
 def upstream() -> Iterator[Upstream]:
     """Give an index of one's own, empty."""
