@@ -11,7 +11,8 @@ from eggproxy.access import Access
 from eggproxy.access.tokens import USES
 from eggproxy.answers import Growing, Moved, Ready, Text, private
 from eggproxy.channels import MAIN, channels, packages_of
-from eggproxy.config import Configuration, directory_error
+from eggproxy.config import Configuration, apart_error, directory_error
+from eggproxy.displacing import Displacer
 from eggproxy.errors import EggProxyError, MethodNotAllowedError, StorageError
 from eggproxy.health import Health
 from eggproxy.hot import HotAnswers, Prepared
@@ -65,9 +66,10 @@ class Front:
         )
         self.health = Health()
         self.packages = packages_of(configuration)
-        self._generation = self.packages.generation
+        self._generation = -1
         self.channels = channels(configuration, self.health, self.packages, self.access.is_listed)
         self._main = self.channels[MAIN]
+        self._displacer = Displacer(self.packages, [each.store for each in self.channels.values()])
         self._channel_names = frozenset(self.channels)
         self._identity = via.identity(configuration.eggs_directory)
         self.hot = HotAnswers(room=room)
@@ -82,11 +84,14 @@ class Front:
     def prepare(self, configuration: Configuration) -> None:
         """Make the directory ready. Raises ConfigurationError if it, or a user, cannot be used."""
         self.access.check()
+        within = apart_error(configuration)
+        if within is not None:
+            raise within
         self.uploads.prepare()
         try:
             for channel in self.channels.values():
                 channel.store.prepare()
-            self.packages.trash.empty()
+            self.packages.tidy()
         except StorageError as error:
             raise directory_error(configuration, f"which cannot be used ({error.why})") from error
 
@@ -151,6 +156,8 @@ class Front:
         """
         try:
             request.check()
+            if self.packages.is_due():
+                self._look()
             return self.respond_hot(request) or self._respond_cold(request, body or NoBody())
         except EggProxyError as error:
             return responses.of_error(error, request)
@@ -202,6 +209,7 @@ class Front:
         if generation != self._generation:
             self._generation = generation
             self.hot.clear()
+            self._displacer.start()
 
     def _prepare(self, ready: Ready, request: Request, preference: Preference) -> Prepared:
         prepared = Prepared(ready)

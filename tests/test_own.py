@@ -15,6 +15,7 @@ from tests.servers import JSON, Server, serving, wait_until
 from tests.upstream import Upstream
 
 WHEEL = make_wheel("acme-tool", "1.0", python=">=3.8")
+LARGE = make_wheel("acme-tool", "1.5", size=3_000_000)
 NEWER = make_wheel("acme-tool", "2.0")
 THEIRS = make_wheel("acme-tool", "9.9", size=100)
 TOOL = NormalizedName("acme-tool")
@@ -83,6 +84,8 @@ def test_own__every_front_end(proxy: Server) -> None:
     assert proxy.get(f"/pypi/acme-tool/{WHEEL.filename}").body == WHEEL.content
     assert proxy.get(f"/pypi/acme-tool/{WHEEL.filename}.metadata").body == WHEEL.metadata
     assert projects(proxy) == ["acme-tool"]
+    drop(directory, LARGE)
+    wait_until(lambda: proxy.get(f"/pypi/acme-tool/{LARGE.filename}").body == LARGE.content)
 
 
 def test_own__in_a_second_process(server: Server, directory: Path) -> None:
@@ -134,6 +137,8 @@ def test_names__were_upstreams(server: Server, upstream: Upstream, directory: Pa
         assert files(server) == [THEIRS.filename]
     drop(directory, WHEEL)
     wait_until(lambda: all(files(server) == [WHEEL.filename] for _worker in range(8)))
+    # Where Apache may serve without asking us nothing is left of it.
+    wait_until(lambda: not (server.eggs / "acme-tool").exists())
     theirs = f"/pypi/acme-tool/{THEIRS.filename}"
     wait_until(lambda: all(server.get(theirs).status == 404 for _worker in range(8)))
 
@@ -199,3 +204,18 @@ def test_own__directory_that_may_only_be_read(server: Server, directory: Path) -
     wait_until(lambda: all(files(server) == [WHEEL.filename] for _worker in range(8)))
     assert server.get(f"/pypi/acme-tool/{WHEEL.filename}").body == WHEEL.content
     assert projects(server) == ["acme-tool"]
+
+
+def test_chain__ours_of_another_server(server: Server, directory: Path, tmp_path: Path) -> None:
+    """Another eggproxy that has this one for its index has our packages, with their metadata."""
+    add(Packages(directory), WHEEL)
+    home = tmp_path / "next"
+    home.mkdir()
+    with serving(home, server.index) as following:
+        assert files(following) == [WHEEL.filename]
+        page = json.loads(following.get("/pypi/acme-tool/", accept=JSON).body)
+        assert page["files"][0]["core-metadata"]["sha256"]
+        assert page["meta"]["api-version"] == "1.4"
+        assert following.get(f"/pypi/acme-tool/{WHEEL.filename}").body == WHEEL.content
+        assert following.get(f"/pypi/acme-tool/{WHEEL.filename}.metadata").body == WHEEL.metadata
+        assert projects(following) == ["acme-tool"]

@@ -14,6 +14,7 @@ import pytest
 from paste.deploy import loadapp
 
 from eggproxy import config
+from eggproxy.errors import ConfigurationError
 from eggproxy.wsgi import _Lazy, app, make_application
 from eggproxy.wsgi_request import request_of
 from tests.distributions import make_wheel
@@ -226,3 +227,14 @@ def test_app__hands_over_only_what_is_stored(
     drop(tmp_path / "packages", wheel)
     made = app(root=tmp_path / "packages", index=upstream.index_url, file_handover=handover)
     assert call(made, f"/simple/acme-tool/{wheel.filename}")[2] == wheel.content
+
+
+@pytest.mark.parametrize("eggs", ["packages", "packages/eggs", "."])
+def test_app__directories_within_each_other(tmp_path: Path, upstream: Upstream, eggs: str) -> None:
+    """Our packages must not lie where a web server may give files to everybody."""
+    with pytest.raises(ConfigurationError, match="one is within the other"):
+        app(
+            root=tmp_path / "packages",
+            eggs_directory=tmp_path / eggs,
+            index=upstream.index_url,
+        )

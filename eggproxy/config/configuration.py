@@ -87,7 +87,9 @@ def load(
     home = environ.get("HOME", "")
     directory = settings.get("eggs_directory") or Setting(values["eggs_directory"], "The default")
     values["eggs_directory"] = eggs = anchored(directory, home)
-    values["packages_directory"] = eggs.parent / "packages"
+    # Not within the eggs directory, which web servers give away, nor the same.
+    own = "packages" if eggs.name != "packages" else "own-packages"
+    values["packages_directory"] = eggs.parent / own
     for name in _PATHS:
         values[name] = values[name] or None
         if name in settings and values[name]:
@@ -109,6 +111,21 @@ def directory_error(configuration: Configuration, why: str) -> ConfigurationErro
     where = configuration.origins.get("eggs_directory", "The default of eggs_directory")
     advice = "name a directory that the user who runs eggproxy may write"
     return ConfigurationError(f"{where} is {configuration.eggs_directory}, {why}: {advice}.")
+
+
+def apart_error(configuration: Configuration) -> ConfigurationError | None:
+    """Make the error for packages that lie where the eggs are, or the other way round."""
+    eggs, packages = (
+        each.resolve() for each in (configuration.eggs_directory, configuration.packages_directory)
+    )
+    if not (packages.is_relative_to(eggs) or eggs.is_relative_to(packages)):
+        return None
+    where = configuration.origins.get("packages_directory", "The default of packages_directory")
+    return ConfigurationError(
+        f"{where} is {configuration.packages_directory}, and eggs_directory is "
+        f"{configuration.eggs_directory}: one is within the other, and web servers may give the "
+        "eggs directory to everybody. Name two directories side by side."
+    )
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Setting]:

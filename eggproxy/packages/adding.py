@@ -42,7 +42,8 @@ def is_same(one: Path, other: Path) -> bool:
 
 
 def _replace(incoming: Path, target: Path) -> None:
-    beside = target.with_name(f".{secrets.token_hex(8)}")
+    # Where it is swept up if we are killed.
+    beside = incoming.with_name(secrets.token_hex(8))
     beside.hardlink_to(incoming)
     try:
         beside.replace(target)

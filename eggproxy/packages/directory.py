@@ -1,6 +1,7 @@
 """The packages directory: files are its data, all else is derived from them or decided beside."""
 
 import os
+import time
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
@@ -28,6 +29,8 @@ from eggproxy.packages.site import Site
 from eggproxy.packages.states import CLOSED, State, States, Status, is_same_version
 from eggproxy.packages.trash import Trash
 from eggproxy.store import atomic
+
+_SCRATCH_MAX_AGE = 3600
 
 
 class Packages:
@@ -135,6 +138,14 @@ class Packages:
         with atomic.storage_errors(scratch):
             scratch.mkdir(parents=True, exist_ok=True)
         return scratch
+
+    def tidy(self) -> None:
+        """Delete what crashed writers left an hour ago, and what the trash has held for long."""
+        self.trash.empty()
+        for leftover in (self.own / "tmp").glob("*"):
+            with suppress(OSError):
+                if time.time() - leftover.stat().st_mtime > _SCRATCH_MAX_AGE:
+                    leftover.unlink()
 
     def add(self, incoming: Path, filename: str, contents: Contents, *, overwrite: bool) -> bool:
         """Take a file that lies in `prepare()`'s folder, and has been read, into the directory.

@@ -8,6 +8,7 @@ numpy/numpy-2.1.0-....whl (.metadata)   files, whole and verified
 """
 
 import os
+import secrets
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, ExitStack, suppress
@@ -109,6 +110,26 @@ class EggsDirectory:
             with atomic.storage_errors(path):
                 place.mkdir(parents=True, exist_ok=True)
                 path.rename(place / filename)
+
+    def folders(self) -> list[NormalizedName]:
+        """List the projects that have a folder, with or without a page. Raises StorageError."""
+        with atomic.storage_errors(self.root):
+            names = [entry.name for entry in os.scandir(self.root) if entry.is_dir()]
+        return [normalize(name) for name in names if is_project_name(name)]
+
+    def displace(self, project: NormalizedName) -> Path | None:
+        """Move the folder of a project out of sight; say where it is, None if somebody has done it.
+
+        Raises StorageError.
+        """
+        place = self._own / "displaced" / f"{project}-{secrets.token_hex(4)}"
+        with atomic.storage_errors(self.root / project):
+            place.parent.mkdir(exist_ok=True)
+            try:
+                (self.root / project).rename(place)
+            except FileNotFoundError:
+                return None
+        return place
 
     def partial(self, project: NormalizedName, filename: str, identity: str) -> Partial:
         """Name the growing file of a transfer; `identity` tells apart what upstream may send."""
