@@ -189,11 +189,16 @@ class Front:
         projects = policy.reads(target)
         for project in projects:
             self.access.require("read", project, request)
+        generation = self._generation
         answer = channel.proxy.answer(target, preference)
+        self._look()
         if not all(map(self.access.readable_by_anyone, projects)):
             answer = private(answer)
         match answer:
             case Ready() as ready:
+                # What has become ours in the meantime must not be given away again.
+                if generation != self._generation:
+                    ready = dataclasses.replace(ready, fresh_until=0.0)
                 return responses.of_prepared(self._prepare(ready, request, preference), request)
             case Growing() as growing:
                 return _of_growing(growing, request)
