@@ -3,7 +3,7 @@
 Only front ends use this package. Nothing is read on import.
 """
 
-from eggproxy.config.configuration import Configuration, directory_error, load
+from eggproxy.config.configuration import Configuration, apart_error, directory_error, load
 from eggproxy.config.indexes import IndexSettings
 from eggproxy.config.keys import KEYS, Key
 from eggproxy.config.rules import AccessRule, ProjectRule
@@ -15,6 +15,7 @@ __all__ = [
     "IndexSettings",
     "Key",
     "ProjectRule",
+    "apart_error",
     "directory_error",
     "load",
 ]
