@@ -6,10 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from eggproxy.apache_config import Module
+from tests import httpd
+from tests.apache_sites import apache_site, write_configuration
 from tests.distributions import make_wheel
 from tests.frontends import FRONT_ENDS
-from tests.secrets import basic
-from tests.servers import PATIENCE, Server, wait_until
+from tests.httpd import Httpd
+from tests.secrets import basic, write_users
+from tests.servers import PATIENCE, Server, ask, wait_until
 from tests.uploading import (
     ALICE,
     TYPE,
@@ -120,3 +124,30 @@ def test_methods__in_words(front: Server) -> None:
     """What cannot be done at an address is refused with what can be."""
     reply = post(front, b"x" * 100_000, "/pypi/foo/", method="PUT")
     assert (reply.status, reply.headers["Allow"]) == (405, "GET, HEAD")
+
+
+@pytest.mark.parametrize("module", ["mod_python", "mod_wsgi"])
+def test_apache_config__lets_uploads_in(module: Module, upstream: Upstream) -> None:
+    """Apache, configured as we say, takes uploads, and more than the 1 GB of its own limit."""
+    with httpd.public_directory() as root:
+        (root / "eggs").mkdir()
+        users = write_users(root / "users", alice="secret")
+        for path in (root / "eggs", users):
+            httpd.give_away(path)
+        index = upstream.index_url
+        file = write_configuration(root / "eggproxy.conf", root / "eggs", index, users_file=users)
+        with apache_site(module, root, file) as apache:
+            assert upload(apache, WHEEL).status == 200
+            assert WHEEL.filename.encode() in ask(apache.url, "/pypi/acme-tool/").body
+            assert begins(apache, 3 << 29).startswith(b"HTTP/1.1 100 Continue")
+
+
+def begins(server: Httpd, length: int) -> bytes:
+    """Begin an upload of so many bytes, and give the first word that comes."""
+    head = (
+        f"POST /pypi/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: {TYPE}\r\n"
+        f"Content-Length: {length}\r\nAuthorization: {ALICE}\r\nExpect: 100-continue\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as client:
+        client.sendall(head.encode())
+        return client.recv(65536)

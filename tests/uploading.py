@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.distributions import Distribution
-from tests.httpd import public_directory
+from tests.httpd import Httpd, public_directory
 from tests.secrets import basic, write_users
 from tests.servers import PATIENCE, Reply, Server, serving
 
@@ -86,7 +86,7 @@ def form_of(fields: Mapping[str, str], filename: str | None = None, content: byt
 
 
 def post(
-    server: Server,
+    server: Server | Httpd,
     body: bytes,
     path: str = "/pypi/",
     *,
@@ -108,7 +108,7 @@ def post(
 
 
 def upload(  # noqa: PLR0913  each is one thing that a test may want otherwise
-    server: Server,
+    server: Server | Httpd,
     distribution: Distribution,
     path: str = "/pypi/",
     *,
