@@ -6,7 +6,7 @@ from typing import Any
 
 from eggproxy.errors import EggProxyError, NoSuchProjectError
 from eggproxy.names import NormalizedName
-from eggproxy.refresh import UnstoredError
+from eggproxy.publishing import UnstoredError
 from eggproxy.remembered import Remembered
 
 MISSING_MEMORY = 60.0

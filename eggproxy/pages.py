@@ -1,6 +1,5 @@
 """Pages on disk and fresh: the project list, and the page of each project."""
 
-import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -15,20 +14,19 @@ from eggproxy.errors import (
     UpstreamUnavailableError,
 )
 from eggproxy.findings import Findings, Name
-from eggproxy.flights import Flights, launch
+from eggproxy.flights import Flights
 from eggproxy.freshness import Lifetime
 from eggproxy.health import Health
 from eggproxy.model import ProjectDetail
 from eggproxy.names import NormalizedName, distribution_of
 from eggproxy.negotiation import Form
-from eggproxy.refresh import Outcome, Refresher, UnstoredError
+from eggproxy.outage_pages import OutagePages
+from eggproxy.publishing import Publisher, UnstoredError
+from eggproxy.refresh import Outcome, Refresher
 from eggproxy.revalidation import REMOVAL_GRACE, SLACK, Revalidator, witness
 from eggproxy.store import EggsDirectory, Record
 from eggproxy.transfer import Wanted
 from eggproxy.upstream import NotAskedError, OfflineError, PageSource, Upstream, Upstreams, shown
-
-STORED_DELAY = 0.5
-"""Seconds after a file has come until the page of files on disk lists it, for plain servers."""
 
 MOMENT = 0.25
 """Seconds for which it is waited beyond upstream's timeout."""
@@ -75,17 +73,17 @@ class Pages:
         self.store = store
         self.lifetime = lifetime
         self._upstreams = upstreams
-        self._refresher = Refresher(store, upstreams, clock)
+        self._publisher = Publisher(store, clock)
+        refresher = Refresher(store, upstreams, clock, self._publisher)
         self._clock = clock
         self._flights: Flights[Name, Outcome] = Flights("page")
         self._findings = Findings(clock, always_refresh=lifetime.always_refresh)
         self._revalidator = Revalidator(
-            store, upstreams, clock, self._health, self._findings, self._refresher, removal_grace
+            store, upstreams, clock, self._health, self._findings, refresher, removal_grace
         )
         # Told of each page that upstream has sent or confirmed, and of which a file has come.
         self.on_news: Callable[[Name], None] = _ignore
-        self._noted_lock = threading.Lock()
-        self._noted: set[NormalizedName] = set()
+        self._outage_pages = OutagePages(store, self._publisher, self._health)
 
     def ensure(self, name: Name) -> PageState:
         """Have a page on disk, fresh if it can be had, and say how it stands.
@@ -177,7 +175,7 @@ class Pages:
     def withdraw_metadata(self, project: NormalizedName, filename: str) -> None:
         """No longer advertise a `.metadata` that upstream promised and does not have."""
         with self.store.lock(project):
-            self._refresher.withdraw_metadata(project, filename)
+            self._publisher.withdraw_metadata(project, filename)
 
     def rewrite(self, project: NormalizedName, change: Callable[[Record], Record | None]) -> None:
         """Put in place what `change` makes of a record, and its pages; nothing if that is None.
@@ -185,7 +183,7 @@ class Pages:
         Raises StorageError.
         """
         with self.store.lock(project):
-            self._refresher.rewrite(project, change)
+            self._publisher.rewrite(project, change)
 
     def settled(
         self, project: NormalizedName, filename: str
@@ -218,35 +216,13 @@ class Pages:
     def note_stored(self, wanted: Wanted, sha256: str | None) -> None:
         """Note that a file has come; `sha256` is of one for which upstream names no digest."""
         if sha256 is not None:
-            self._amend(
-                wanted.project,
-                lambda: self._refresher.pin(wanted.project, wanted.filename, sha256),
-            )
+            self._outage_pages.pin(wanted.project, wanted.filename, sha256)
         self.on_news(wanted.project)
-        with self._noted_lock:
-            self._noted.add(wanted.project)
-            if len(self._noted) > 1:
-                return
-        # Nobody waits for it, and files come in crowds: those who do wait go first.
-        launch(self._list_stored_later, Future(), name="stored")
-
-    def _list_stored_later(self) -> None:
-        time.sleep(STORED_DELAY)
-        self.list_stored()
+        self._outage_pages.note(wanted.project)
 
     def list_stored(self) -> None:
         """Bring the pages of files on disk up to date, where files have come."""
-        with self._noted_lock:
-            noted, self._noted = self._noted, set()
-        for project in noted:
-            self.has_stored_page(project)
-
-    def _amend(self, project: NormalizedName, change: Callable[[], None]) -> None:
-        try:
-            with self.store.lock(project):
-                change()
-        except StorageError as error:
-            self._health.disk_failed(error)
+        self._outage_pages.write_noted()
 
     def has_stored_page(self, project: NormalizedName) -> bool:
         """Have the page of files on disk as it is now; False if there is none.
@@ -257,12 +233,7 @@ class Pages:
         upstream = self._source(project)
         if not upstream.available() and upstream.refusal() is None:
             self._fly(project)
-        try:
-            # Not under the page's lock, with which somebody may be waiting for a silent upstream.
-            return self._refresher.have_stored_page(project)
-        except StorageError as error:
-            self._health.disk_failed(error)
-            return False
+        return self._outage_pages.have(project)
 
     def _fly(self, name: Name) -> tuple[Future[Outcome], bool]:
         """Begin to ask upstream, or join who does; say whether it was joined.

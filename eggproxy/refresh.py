@@ -1,24 +1,22 @@
 """One revalidation of a page: ask upstream, read the answer, put all representations in place."""
 
-import hashlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
 
-from eggproxy import parse, policy, render
+from eggproxy import parse, reading
 from eggproxy.completion.keeping import kept
+from eggproxy.continuity import still_pinned, still_withdrawn
 from eggproxy.errors import (
     EggProxyError,
     NoSuchProjectError,
-    StorageError,
     UpstreamNonsenseError,
 )
-from eggproxy.merging import merged, merged_lists
 from eggproxy.model import ProjectDetail
 from eggproxy.names import METADATA, NormalizedName
-from eggproxy.negotiation import Form
+from eggproxy.publishing import Publisher
 from eggproxy.store import EggsDirectory, Gone, Record, Validators
 from eggproxy.turns import Turns
 from eggproxy.upstream import Fetched, Missing, NotModified, PageSource, Upstreams, shown
@@ -38,15 +36,6 @@ class Outcome(NamedTuple):
     chain: str = ""
 
 
-class UnstoredError(StorageError):
-    """A page that upstream has sent, and that the disk does not take."""
-
-    def __init__(self, error: StorageError, record: Record, pages: Mapping[Form, bytes]) -> None:
-        self.record = record
-        self.pages = pages
-        super().__init__(error.path, error.why)
-
-
 class Refresher:
     """Brings pages from upstream into the store; whoever calls it holds the page's lock.
 
@@ -54,9 +43,14 @@ class Refresher:
     """
 
     def __init__(
-        self, store: EggsDirectory, upstreams: Upstreams, clock: Callable[[], float]
+        self,
+        store: EggsDirectory,
+        upstreams: Upstreams,
+        clock: Callable[[], float],
+        publisher: Publisher,
     ) -> None:
         self._store = store
+        self._publisher = publisher
         self._upstreams = upstreams
         self._clock = clock
         self._turns = Turns()
@@ -78,7 +72,7 @@ class Refresher:
             return Outcome("fwd=stale; fwd-status=304")
         first = pages[0]
         chain = first.cache_status if len(pages) == 1 else ""
-        digest = _digest(pages)
+        digest = reading.digest(pages)
         same = record is not None and (record.url, record.index) == (first.url, first.index)
         if same and digest == known.digest:
             self._store.touch(name, self._clock())
@@ -96,54 +90,6 @@ class Refresher:
         return Outcome(
             f"fwd={'uri-miss' if record is None else 'stale'}; fwd-status=200; stored", chain
         )
-
-    def withdraw_metadata(self, project: NormalizedName, filename: str) -> None:
-        """No longer advertise a `.metadata` that upstream promised and does not have."""
-        record = self._store.record(project)
-        if record is None or record.detail is None or filename in record.withdrawn:
-            return
-        changed = msgspec.structs.replace(
-            record, withdrawn=[*record.withdrawn, filename], withdrawn_at=self._clock()
-        )
-        checked = self._store.checked(project) or self._clock()
-        self._put_project(project, changed, record.detail, checked)
-        log.warning("%s: upstream lacks the metadata it promises for %s", project, filename)
-
-    def pin(self, project: NormalizedName, filename: str, sha256: str) -> None:
-        """Keep the digest of a file for which upstream names none, and advertise it from now on."""
-        record = self._store.record(project)
-        file = record.detail.file(filename) if record and record.detail else None
-        if record is None or record.detail is None or file is None or file.hashes:
-            return
-        files = [
-            msgspec.structs.replace(each, hashes={"sha256": sha256}) if each is file else each
-            for each in record.detail.files
-        ]
-        checked = self._store.checked(project) or self._clock()
-        detail = msgspec.structs.replace(record.detail, files=files)
-        pinned = [*record.pinned, filename]
-        record = msgspec.structs.replace(record, pinned=pinned, detail=detail)
-        # First what is kept to, then what is advertised.
-        self._store.amend(project, record)
-        self._put_project(project, record, detail, checked)
-
-    def rewrite(self, project: NormalizedName, change: Callable[[Record], Record | None]) -> None:
-        """Put in place what `change` makes of a record, and its pages; nothing if that is None."""
-        record = self._store.record(project)
-        changed = change(record) if record is not None else None
-        if changed is None or changed.detail is None:
-            return
-        checked = self._store.checked(project) or self._clock()
-        # First what is kept to, then what is advertised.
-        self._store.amend(project, changed)
-        self._put_project(project, changed, changed.detail, checked)
-
-    def have_stored_page(self, project: NormalizedName) -> bool:
-        """Have the page of files on disk as it is now; False if there is no file."""
-        record = self._store.record(project)
-        if record is not None:
-            self._write_stored(project, record)
-        return self._store.page(project, "json", packed=False, kind="stored").exists()
 
     def note_gone(self, name: NormalizedName, record: Record) -> Gone:
         """Note that upstream says that it has not, or no longer, what is stored here."""
@@ -179,36 +125,12 @@ class Refresher:
         validators = Validators(etag=page.etag, last_modified=page.last_modified, digest=digest)
         record = Record(url=page.url, validators=validators, index=page.index)
         if name is None:
-            self._put_list(pages, record)
+            self._publisher.put_list(reading.project_list(pages), record)
             return
         with self._turns.turn(sum(len(page.body) for page in pages)):
-            details = [self._read(name, page) for page in pages]
-            detail = merged(details)
-            if len(pages) > 1:
-                record = msgspec.structs.replace(record, sources=_sources(pages, details))
+            detail, sources = reading.project_detail(name, pages, self._upstreams)
+            record = msgspec.structs.replace(record, sources=sources)
             self._take_project(name, detail, record, old)
-
-    def _read(self, name: NormalizedName, page: Fetched) -> ProjectDetail:
-        """Read what a page says of a project, but for files at hosts that must not be asked."""
-        detail = page.detail or parse.project_detail(
-            page.body, content_type=page.content_type, url=page.url, project=name
-        )
-        hosts = self._upstreams.named(page.index).hosts
-        # Few hosts, and thousands of files.
-        by_host = {file.url.partition("//")[2].partition("/")[0]: file.url for file in detail.files}
-        refused = {host for host, url in by_host.items() if not hosts.permits(url)}
-        if not refused:
-            return detail
-        log.warning(
-            "%s: files at %s are left out; if that host is right, name it in allow_hosts",
-            *(name, ", ".join(sorted(refused))),
-        )
-        files = [
-            file
-            for file in detail.files
-            if file.url.partition("//")[2].partition("/")[0] not in refused
-        ]
-        return msgspec.structs.replace(detail, files=files)
 
     def _take_project(
         self, name: NormalizedName, detail: ProjectDetail, record: Record, old: Record | None
@@ -221,20 +143,20 @@ class Refresher:
             if old.detail.files and not detail.files and not quarantined:
                 had = len(old.detail.files)
                 raise parse.Nonsense(f"sent a page without files where {had} were known")
-            detail, pinned = _still_pinned(old, old.detail, detail)
+            detail, pinned = still_pinned(old, old.detail, detail)
             detail, obsolete = kept(old.detail, detail)
             for filename in obsolete:
                 self._store.remove_file(name, filename + METADATA)
             record = msgspec.structs.replace(
                 record,
-                withdrawn=_still_withdrawn(old, detail),
+                withdrawn=still_withdrawn(old, detail),
                 withdrawn_at=old.withdrawn_at,
                 pinned=pinned,
             )
             self._remove_replaced(old.detail, detail)
             if old.index != record.index:
                 self._remove_foreign(old.detail, detail)
-        self._put_project(name, record, detail, self._clock())
+        self._publisher.put(name, record, detail, self._clock())
         if quarantined:
             self._store.set_aside(name)
 
@@ -255,92 +177,3 @@ class Refresher:
                 log.warning("%s: upstream has replaced %s", new.name, file.filename)
                 self._store.remove_file(new.name, file.filename)
                 self._store.remove_file(new.name, file.filename + METADATA)
-
-    def _put_project(
-        self, project: NormalizedName, record: Record, detail: ProjectDetail, checked: float
-    ) -> Record:
-        record = msgspec.structs.replace(record, detail=detail)
-        pages = _rendered(_promises_kept(detail, record.withdrawn))
-        try:
-            self._store.write(project, pages, record, checked)
-        except StorageError as error:
-            raise UnstoredError(error, record, pages) from error
-        self._write_stored(project, record)
-        return record
-
-    def _write_stored(self, project: NormalizedName, record: Record) -> None:
-        """Write the page for outages: as the other, but with only the files that are on disk."""
-        if record.detail is None:
-            return
-        kept = policy.on_disk(record.detail, self._store.stored_files(project))
-        self._store.write_stored(project, _rendered(kept) if kept.files else {})
-
-    def _put_list(self, pages: Sequence[Fetched], record: Record) -> None:
-        lists = [
-            parse.project_list(page.body, content_type=page.content_type, url=page.url)
-            for page in pages
-        ]
-        self._store.write_list(render.project_list(merged_lists(lists)), record, self._clock())
-
-
-def _digest(pages: Sequence[Fetched]) -> str:
-    if len(pages) == 1:
-        return hashlib.sha256(pages[0].body).hexdigest()
-    digests = [hashlib.sha256(page.body).digest() for page in pages]
-    return hashlib.sha256(b"".join(digests)).hexdigest()
-
-
-def _sources(pages: Sequence[Fetched], details: Sequence[ProjectDetail]) -> dict[str, str]:
-    """Name the index of each file that is not from the first of them."""
-    index = {
-        file.filename: page.index
-        for page, detail in reversed(list(zip(pages, details, strict=True)))
-        for file in detail.files
-    }
-    return {filename: name for filename, name in index.items() if name != pages[0].index}
-
-
-def _rendered(detail: ProjectDetail) -> dict[Form, bytes]:
-    return {
-        "json": render.project_detail_json(detail),
-        "html": render.project_detail_html(detail),
-    }
-
-
-def _still_pinned(
-    old: Record, before: ProjectDetail, now: ProjectDetail
-) -> tuple[ProjectDetail, list[str]]:
-    """Keep the digests of files that came before, where upstream still names none."""
-    pins = {file.filename: file.hashes for file in before.files if file.filename in old.pinned}
-    if not pins:
-        return now, []
-    files = [
-        msgspec.structs.replace(file, hashes=pins[file.filename])
-        if not file.hashes and file.filename in pins
-        else file
-        for file in now.files
-    ]
-    pinned = [new.filename for new, file in zip(files, now.files, strict=True) if new is not file]
-    return msgspec.structs.replace(now, files=files), pinned
-
-
-def _still_withdrawn(old: Record, new: ProjectDetail) -> list[str]:
-    """Keep what was withdrawn, unless upstream now promises something else."""
-    kept = []
-    for name in old.withdrawn:
-        before, now = (detail and detail.file(name) for detail in (old.detail, new))
-        if before and now and before.core_metadata == now.core_metadata:
-            kept.append(name)
-    return kept
-
-
-def _promises_kept(detail: ProjectDetail, withdrawn: list[str]) -> ProjectDetail:
-    """Leave out what upstream promises and does not have."""
-    if not withdrawn:
-        return detail
-    gone = set(withdrawn)
-    files = [
-        msgspec.structs.replace(file, core_metadata=None) if file.filename in gone else file
-        for file in detail.files
-    ]
-    return msgspec.structs.replace(detail, files=files)

@@ -1,0 +1,77 @@
+"""What pages of upstream say of a project, all of them together."""
+
+import hashlib
+import logging
+from collections.abc import Sequence
+
+import msgspec
+
+from eggproxy import parse
+from eggproxy.merging import merged, merged_lists
+from eggproxy.model import ProjectDetail, ProjectList
+from eggproxy.names import NormalizedName
+from eggproxy.upstream import Fetched, Upstreams
+
+log = logging.getLogger("eggproxy")
+
+
+def project_detail(
+    name: NormalizedName, pages: Sequence[Fetched], upstreams: Upstreams
+) -> tuple[ProjectDetail, dict[str, str]]:
+    """Read what the pages of a project say, and name the index of each file not of the first.
+
+    Files at hosts that their index must not send us to are left out. Raises Nonsense.
+    """
+    details = [_read(name, page, upstreams) for page in pages]
+    return merged(details), _sources(pages, details) if len(pages) > 1 else {}
+
+
+def project_list(pages: Sequence[Fetched]) -> ProjectList:
+    """Read the project lists of several indexes as one. Raises Nonsense, as its projects do."""
+    return merged_lists(
+        [
+            parse.project_list(page.body, content_type=page.content_type, url=page.url)
+            for page in pages
+        ]
+    )
+
+
+def digest(pages: Sequence[Fetched]) -> str:
+    """Tell by what these pages differ from others."""
+    if len(pages) == 1:
+        return hashlib.sha256(pages[0].body).hexdigest()
+    digests = [hashlib.sha256(page.body).digest() for page in pages]
+    return hashlib.sha256(b"".join(digests)).hexdigest()
+
+
+def _read(name: NormalizedName, page: Fetched, upstreams: Upstreams) -> ProjectDetail:
+    """Read what a page says of a project, but for files at hosts that must not be asked."""
+    detail = page.detail or parse.project_detail(
+        page.body, content_type=page.content_type, url=page.url, project=name
+    )
+    hosts = upstreams.named(page.index).hosts
+    # Few hosts, and thousands of files.
+    by_host = {file.url.partition("//")[2].partition("/")[0]: file.url for file in detail.files}
+    refused = {host for host, url in by_host.items() if not hosts.permits(url)}
+    if not refused:
+        return detail
+    log.warning(
+        "%s: files at %s are left out; if that host is right, name it in allow_hosts",
+        *(name, ", ".join(sorted(refused))),
+    )
+    files = [
+        file
+        for file in detail.files
+        if file.url.partition("//")[2].partition("/")[0] not in refused
+    ]
+    return msgspec.structs.replace(detail, files=files)
+
+
+def _sources(pages: Sequence[Fetched], details: Sequence[ProjectDetail]) -> dict[str, str]:
+    """Name the index of each file that is not from the first of them."""
+    index = {
+        file.filename: page.index
+        for page, detail in reversed(list(zip(pages, details, strict=True)))
+        for file in detail.files
+    }
+    return {filename: name for filename, name in index.items() if name != pages[0].index}
