@@ -19,7 +19,7 @@ from eggproxy.model import ProjectDetail
 from eggproxy.names import NormalizedName, distribution_of
 from eggproxy.negotiation import Preference
 from eggproxy.packages import Packages
-from eggproxy.packages.directory import describe
+from eggproxy.packages.describing import describe
 from eggproxy.packages.site import rendered, rendered_list
 from eggproxy.paths import FileTarget, ListTarget, ProjectTarget, Target
 

@@ -4,14 +4,16 @@ import hashlib
 import http.client
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests import httpd
+from tests.distributions import make_wheel
 from tests.frontends import BIN, PROJECT, Job, clean_environment, vassal
+from tests.packages import drop
 from tests.servers import Reply, Server, ask, serving, settings_of, wait_for_port, wait_until
 from tests.upstream import Upstream
 
@@ -197,25 +199,47 @@ def test_handover__mod_xsendfile(upstream: Upstream) -> None:
 
 def test_uwsgi__emperor(tmp_path: Path, upstream: Upstream) -> None:
     """The emperor runs the vassal that comes along, and ends it with itself."""
-    port = httpd.free_port()
     settings = settings_of(upstream.index_url, tmp_path / "eggs")
+    port = httpd.free_port()
+    vassal(Job(port, 1, tmp_path, tmp_path / "eggs", {}))
+    with _emperor(tmp_path, port, settings) as server:
+        assert server.get(PATH).body == BIG
+    wait_until(lambda: not _answers(server))
+
+
+def test_uwsgi__file_of_ones_own(tmp_path: Path, upstream: Upstream) -> None:
+    """A vassal that runs an app.py, as with pypiserver, serves a directory of packages."""
+    port = httpd.free_port()
     file = vassal(Job(port, 1, tmp_path, tmp_path / "eggs", {}))
-    log = tmp_path / "emperor.log"
+    text = file.read_text().replace("eggproxy.wsgi:application", "app:app")
+    file.write_text(f"{text}\nchdir = {tmp_path}\n")
+    wheel = make_wheel("acme-tool", "1.0")
+    drop(tmp_path / "packages", wheel)
+    settings = f"root={str(tmp_path / 'packages')!r}, index={upstream.index_url!r}"
+    (tmp_path / "app.py").write_text(f"import eggproxy.wsgi\napp = eggproxy.wsgi.app({settings})\n")
+    with _emperor(tmp_path, port, {}) as server:
+        assert server.get(f"/simple/acme-tool/{wheel.filename}").body == wheel.content
+        assert server.get(PATH).body == BIG
+
+
+@contextmanager
+def _emperor(home: Path, port: int, settings: Mapping[str, str]) -> Iterator[Server]:
+    """Run uwsgi's emperor over the vassals in a home, until the end of the block."""
+    log = home / "emperor.log"
     uwsgi = str(BIN / "uwsgi")
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [uwsgi, "--emperor", str(file.parent), "--emperor-wrapper", uwsgi],
+            [uwsgi, "--emperor", str(home / "vassals"), "--emperor-wrapper", uwsgi],
             env=clean_environment(**settings),
             stdout=output,
             stderr=output,
         )
-    server = Server(process, port, tmp_path / "eggs", log)
+    server = Server(process, port, home / "eggs", log)
     try:
         wait_until(lambda: _answers(server))
-        assert server.get(PATH).body == BIG
+        yield server
     finally:
         httpd.end(process)
-    wait_until(lambda: not _answers(server))
 
 
 def _answers(server: Server) -> bool:

@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -13,10 +12,11 @@ import msgspec
 
 from eggproxy.archives import Contents
 from eggproxy.errors import StorageError
-from eggproxy.model import API_VERSION, File, ProjectDetail, ProjectStatus
+from eggproxy.model import ProjectDetail
 from eggproxy.names import METADATA, NormalizedName
 from eggproxy.packages.adding import put
 from eggproxy.packages.catalogue import Catalogue
+from eggproxy.packages.describing import describe
 from eggproxy.packages.entries import OWN, Entry, Gone, Line, Seen
 from eggproxy.packages.errors import (
     ClosedProjectError,
@@ -253,41 +253,6 @@ class Packages:
     def _is_within(self, folder: Path) -> bool:
         """Say whether a folder is where it seems to be: what is written must not follow a link."""
         return Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(self.directory))
-
-
-def describe(project: NormalizedName, entries: list[Entry], state: State) -> ProjectDetail:
-    """Describe a project of our own, all of it true (API 1.4)."""
-    status = None
-    if state.status != "active":
-        status = ProjectStatus(status=state.status, reason=state.reason or None)
-    # PEP 792: a quarantined project MUST NOT offer any file.
-    offered = [] if state.status == "quarantined" else entries
-    return ProjectDetail(
-        name=project,
-        files=[_file(entry, state) for entry in offered],
-        api_version=API_VERSION,
-        versions=sorted({entry.version for entry in entries}),
-        status=status,
-    )
-
-
-def _file(entry: Entry, state: State) -> File:
-    return File(
-        filename=entry.filename,
-        url=entry.filename,
-        hashes={"sha256": entry.sha256},
-        requires_python=entry.requires_python,
-        core_metadata={"sha256": entry.metadata} if entry.metadata else None,
-        yanked=state.yank_of(entry.version),
-        size=entry.size,
-        upload_time=_time(entry.modified),
-    )
-
-
-def _time(modified: int) -> str:
-    """Write a time in nanoseconds as PEP 700 wants it."""
-    moment = datetime.fromtimestamp(modified // 1_000_000_000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{modified % 1_000_000_000 // 1000:06d}Z"
 
 
 def _without(yanked: dict[str, str | bool], version: str) -> dict[str, str | bool]:
