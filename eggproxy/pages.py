@@ -45,7 +45,7 @@ class PageState:
     unstored: Mapping[Form, bytes] | None = None
 
 
-def _ignore(name: Name) -> None:
+def _ignore(name: Name, news: str) -> None:
     """Do nothing with the news of a page."""
 
 
@@ -81,8 +81,9 @@ class Pages:
         self._revalidator = Revalidator(
             store, upstreams, clock, self._health, self._findings, refresher, removal_grace
         )
-        # Told of each page that upstream has sent or confirmed, and of which a file has come.
-        self.on_news: Callable[[Name], None] = _ignore
+        # Told of each page that upstream has sent or confirmed, and how (RFC 9211), and of those of
+        # which a file has come.
+        self.on_news: Callable[[Name, str], None] = _ignore
         self._outage_pages = OutagePages(store, self._publisher, self._health)
 
     def ensure(self, name: Name) -> PageState:
@@ -217,7 +218,7 @@ class Pages:
         """Note that a file has come; `sha256` is of one for which upstream names no digest."""
         if sha256 is not None:
             self._outage_pages.pin(wanted.project, wanted.filename, sha256)
-        self.on_news(wanted.project)
+        self.on_news(wanted.project, "stored")
         self._outage_pages.note(wanted.project)
 
     def list_stored(self) -> None:
@@ -247,7 +248,7 @@ class Pages:
 
     def _ask(self, name: Name, now: float) -> Outcome:
         outcome = self._revalidator.run(name, now)
-        self.on_news(name)
+        self.on_news(name, outcome.cache_status)
         return outcome
 
     def _instead(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.distributions import make_sdist, make_wheel
+from tests.frontends import FRONT_ENDS
 from tests.servers import JSON, Server, serving, wait_until
 from tests.upstream import Upstream
 
@@ -221,3 +222,34 @@ def test_complete__no_head(tmp_path: Path, bare: Upstream) -> None:
     with serving(tmp_path, bare.index_url, complete_metadata=1) as server:
         assert completed(server)[SDIST.filename]["size"] == len(SDIST.content)
     assert sum(r.sent for r in bare.asked(SDIST.filename)) <= 1
+
+
+def test_complete__by_one_process_of_several(tmp_path: Path, bare: Upstream) -> None:
+    """However many processes serve a page, each file is looked at once."""
+    for number in range(20):
+        bare.add("foo", f"foo-2.{number}.tar.gz", b"x", size=False, upload_time=None)
+    with serving(tmp_path, bare.index_url, workers=3, complete_metadata=1, update_interval=0) as s:
+        wait_until(lambda: all("_eggproxy" in file for file in files(s).values()))
+    looked = [r.path for r in bare.asked(kind="file") if r.method == "HEAD"]
+    assert len(looked) == len(set(looked)) == 21
+
+
+def test_complete__offline(tmp_path: Path, bare: Upstream) -> None:
+    """Offline nothing is asked, and what was completed before is there."""
+    with serving(tmp_path, bare.index_url, complete_metadata=1) as server:
+        before = completed(server)
+    bare.forget()
+    with serving(
+        tmp_path, bare.index_url, complete_metadata=1, offline=1, outage_pages="all"
+    ) as server:
+        assert files(server) == before
+        assert server.get(f"/pypi/foo/{WHEEL.filename}.metadata").body == WHEEL.metadata
+    assert bare.requests == []
+
+
+@pytest.mark.parametrize("front_end", FRONT_ENDS)
+def test_complete__in_every_front_end(tmp_path: Path, bare: Upstream, front_end: str) -> None:
+    """Threads in the background get their time inside every server."""
+    with serving(tmp_path, bare.index_url, front_end=front_end, complete_metadata=1) as server:
+        assert completed(server)[WHEEL.filename]["size"] == len(WHEEL.content)
+        assert server.get(f"/pypi/foo/{WHEEL.filename}.metadata").body == WHEEL.metadata

@@ -21,6 +21,11 @@ DELAY = 0.3
 QUEUE = 1000
 """How many projects wait at most; the others come when they are asked for again."""
 
+UNCHANGED = 3600.0
+"""Seconds for which a page that is complete is not looked through again, unless it changes."""
+
+_STORED = "stored"
+
 PAUSE = 600.0
 """Seconds for which a project is left alone when upstream failed."""
 
@@ -34,13 +39,17 @@ class Completer:
         self._queue: deque[NormalizedName] = deque()
         # The process in which the thread is at work: none survives a fork.
         self._working_in: int | None = None
-        self._paused: Remembered[str, bool] = Remembered(
-            seconds=PAUSE, limit=10_000, clock=time.monotonic
-        )
+        self._paused = _memory(PAUSE)
+        self._complete = _memory(UNCHANGED)
 
-    def note(self, project: NormalizedName | None) -> None:
-        """Complete a project soon; costs next to nothing."""
+    def note(self, project: NormalizedName | None, news: str = _STORED) -> None:
+        """Complete a project soon; costs next to nothing.
+
+        `news` says how its page has come (RFC 9211): one that was not stored is as it was.
+        """
         if project is None or self._paused.get(project):
+            return
+        if not news.endswith(_STORED) and self._complete.get(project):
             return
         with self._lock:
             if project in self._queue or len(self._queue) >= QUEUE:
@@ -64,10 +73,18 @@ class Completer:
 
     def _complete_some(self, project: NormalizedName) -> bool:
         try:
-            return self._completion.complete_some(project)
+            more = self._completion.complete_some(project)
         except EggProxyError as error:
             log.info("%s: its page stays incomplete for now: %s", project, error)
         except Exception:
             log.exception("%s: cannot be completed; please report it", project)
+        else:
+            if not more:
+                self._complete.put(project, True)  # noqa: FBT003  a memory of yes
+            return more
         self._paused.put(project, True)  # noqa: FBT003  a memory of yes
         return False
+
+
+def _memory(seconds: float) -> Remembered[str, bool]:
+    return Remembered(seconds=seconds, limit=10_000, clock=time.monotonic)

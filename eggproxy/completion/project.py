@@ -67,8 +67,7 @@ class ProjectCompletion:
             lacks = self._lacking(project, record) if record else {}
             if record is None or not lacks:
                 return False
-            if not self._upstream_of(record, "").available():
-                return False
+            self._demand_upstream(record)
             if self._keep(project, self._from_legacy(project, record)):
                 return True
             todo = newest_first(project, [file for file, _bits in lacks.values()])[:SLICE]
@@ -104,6 +103,13 @@ class ProjectCompletion:
             return self._finder.find(upstream, file, stored, lacks)
         except UpstreamNonsenseError:
             return Found(file=file, looked_for=lacks)
+
+    def _demand_upstream(self, record: Record) -> None:
+        """Raise EggProxyError while the index is down, or is not to be asked."""
+        upstream = self._upstream_of(record, "")
+        refusal = None if upstream.available() else upstream.refusal()
+        if refusal is not None:
+            raise refusal
 
     def _lacking(self, project: NormalizedName, record: Record) -> dict[str, tuple[File, int]]:
         """Name the files of which something is missing that can perhaps be had, and what."""
