@@ -89,10 +89,11 @@ class Publisher:
         changed = change(record) if record is not None else None
         if changed is None or changed.detail is None:
             return
-        checked = self._store.checked(project) or self._clock()
         # First what is kept to, then what is advertised.
         self._store.amend(project, changed)
-        self.put(project, changed, changed.detail, checked)
+        pages = _rendered(_promises_kept(changed.detail, changed.withdrawn))
+        self._store.write_pages(project, pages)
+        self._write_stored(project, changed)
 
     def have_stored_page(self, project: NormalizedName) -> bool:
         """Have the page of files on disk as it is now; False if there is no file."""
