@@ -1,13 +1,12 @@
 """One index: what is asked of it, and what its statuses and headers mean."""
 
 import contextlib
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
-from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
+from typing import Self
+from urllib.parse import urljoin
 
 from eggproxy.errors import (
     EggProxyError,
@@ -16,7 +15,6 @@ from eggproxy.errors import (
     UpstreamUnavailableError,
 )
 from eggproxy.names import NormalizedName
-from eggproxy.upstream import via
 from eggproxy.upstream.answers import (
     Fetched,
     NotModified,
@@ -25,6 +23,7 @@ from eggproxy.upstream.answers import (
     Stream,
     shown,
 )
+from eggproxy.upstream.asking import Asker, origin
 from eggproxy.upstream.circuit import Circuit, Circuits
 from eggproxy.upstream.faults import OfflineError, OutageError
 from eggproxy.upstream.headers import (
@@ -38,21 +37,14 @@ from eggproxy.upstream.headers import (
 from eggproxy.upstream.hosts import Hosts
 from eggproxy.upstream.roles import Known
 
-if TYPE_CHECKING:
-    import requests
-
-    from eggproxy.upstream.wire import Wire
-
 ACCEPT_PAGE = (
     "application/vnd.pypi.simple.v1+json, "
     "application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 )
-MAX_HOPS = 10
 MAX_PAGE_SIZE = 256 << 20
 """Largest page that is taken, in bytes after unpacking; the largest real one has 40 MB."""
 
 _NO_HEADERS: Mapping[str, str] = {}
-_REDIRECTS = {301, 302, 303, 307, 308}
 
 
 class Upstream:
@@ -82,26 +74,24 @@ class Upstream:
         max_page_size: int = MAX_PAGE_SIZE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        parts = urlsplit(index)
-        host = parts.netloc.rpartition("@")[2]
-        self.index = urlunsplit((parts.scheme, host, parts.path, parts.query, ""))
+        self._asker = Asker(
+            index,
+            timeout,
+            auth=auth,
+            ca_certificate=ca_certificate,
+            hosts=hosts,
+            identity=identity,
+            max_page_size=max_page_size,
+        )
+        self.index = self._asker.index
+        self.hosts = self._asker.hosts
         self.name = name
         self.timeout = timeout
         self.update_interval = update_interval
-        self.hosts = hosts or Hosts(self.index)
-        if auth is None and parts.username is not None:
-            auth = (unquote(parts.username), unquote(parts.password or ""))
-        # As bytes: what is given as text, requests sends as Latin-1 (RFC 7617 wants UTF-8).
-        self._auth = auth and (auth[0].encode(), auth[1].encode())
-        self._ca_certificate = ca_certificate
-        self._identity = identity
         self.offline = offline
-        self._max_page_size = max_page_size
         # To connect, and then to answer.
         self._circuits = Circuits(2 * timeout + 1, clock)
         self._circuit = self._circuit_to(self.index)
-        self._lock = threading.Lock()
-        self._made: Wire | None = None
 
     def of(self, name: NormalizedName | None, home: str | None = None) -> Self:
         """Find who is asked for a page: this one, for it is the only one."""
@@ -141,7 +131,7 @@ class Upstream:
 
     def warm_up(self) -> None:
         """Load what it takes to ask, which takes longer than a server's start may."""
-        self._wire()
+        self._asker.wire()
 
     def pages(self, name: NormalizedName | None, known: Known) -> Sequence[Fetched] | NotModified:
         """Fetch the page of a project, or the project list; raises as `page` does."""
@@ -163,11 +153,11 @@ class Upstream:
         elif last_modified:
             headers["If-Modified-Since"] = last_modified
         url = urljoin(self.index, path)
-        with self._circuit.asking(url), self._asked(url, headers) as response:
+        with self._circuit.asking(url), self._asker.asked(url, headers) as response:
             if response.status_code == HTTPStatus.NOT_MODIFIED and (etag or last_modified):
                 return NotModified()
             demand(response, HTTPStatus.OK)
-            body = self._wire().whole(response)
+            body = self._asker.wire().whole(response)
             return Fetched(
                 body=body,
                 content_type=response.headers.get("Content-Type", ""),
@@ -197,7 +187,7 @@ class Upstream:
                 headers["If-Range"] = validator
         self.hosts.demand(url)
         circuit = self._circuit_to(url)
-        with _judging(circuit, url), self._asked(url, headers) as response:
+        with _judging(circuit, url), self._asker.asked(url, headers) as response:
             if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and start:
                 raise RangeRefused
             partial = response.status_code == HTTPStatus.PARTIAL_CONTENT and start > 0
@@ -210,7 +200,7 @@ class Upstream:
                 start=start if partial else 0,
                 total=total,
                 validator=strong_validator(response.headers),
-                blocks=_flowing(self._wire().blocks(response), circuit),
+                blocks=_flowing(self._asker.wire().blocks(response), circuit),
                 cache_status=cache_status(response.headers),
             )
 
@@ -227,53 +217,23 @@ class Upstream:
         if refusal is not None:
             raise refusal
         headers = {"Accept": "*/*", "Accept-Encoding": "identity", **headers}
-        with self._asked(url, headers, method) as response:
+        with self._asker.asked(url, headers, method) as response:
             demand_sense(response)
             yield Probed(
                 status=response.status_code,
                 headers=response.headers,
                 length=total_length(response.headers),
                 validator=strong_validator(response.headers),
-                blocks=self._wire().blocks(response),
+                blocks=self._asker.wire().blocks(response),
             )
-
-    @contextlib.contextmanager
-    def _asked(
-        self, url: str, headers: Mapping[str, str], method: str = "GET"
-    ) -> "Iterator[requests.Response]":
-        """Ask, following redirects; the answer is closed afterwards."""
-        if self._identity:
-            headers = {**headers, "Via": via.header(self._identity)}
-        for _hop in range(MAX_HOPS):
-            self.hosts.demand(url)
-            is_own = _origin(url) == _origin(self.index)
-            auth = self._auth if is_own else None
-            verify = str(self._ca_certificate) if is_own and self._ca_certificate else True
-            with contextlib.closing(
-                self._wire().get(url, headers, auth, verify, method=method)
-            ) as response:
-                if response.status_code not in _REDIRECTS or "Location" not in response.headers:
-                    yield response
-                    return
-                url = _redirected(url, response.headers["Location"])
-        raise UpstreamNonsenseError(shown(url), f"redirects more than {MAX_HOPS} times")
 
     def _demand_online(self) -> None:
         if self.offline:
             raise OfflineError
 
     def _circuit_to(self, url: str) -> Circuit:
-        origin = _origin(url)
-        return self._circuits.to(origin[1], origin)
-
-    def _wire(self) -> "Wire":
-        # Imported with the first question: requests takes a third of a server's start.
-        from eggproxy.upstream.wire import Wire  # noqa: PLC0415
-
-        with self._lock:
-            if self._made is None:
-                self._made = Wire(self.timeout, self._max_page_size, self.hosts, self.index)
-            return self._made
+        place = origin(url)
+        return self._circuits.to(place[1], place)
 
 
 @contextlib.contextmanager
@@ -303,23 +263,3 @@ def _flowing(blocks: Iterator[bytes], circuit: Circuit) -> Iterator[bytes]:
         if not begun:
             raise
         raise UpstreamUnavailableError(error.where, error.why) from error
-
-
-def _redirected(url: str, location: str) -> str:
-    try:
-        return urljoin(url, location)
-    except ValueError:
-        raise UpstreamNonsenseError(shown(url), "redirects to a broken address") from None
-
-
-def _origin(url: str) -> tuple[str, str, int | None]:
-    """Take the part of a URL that credentials are for. Raises UpstreamNonsenseError."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise UpstreamNonsenseError("index", "names a broken address") from None
-    if parts.scheme not in {"http", "https", "file"}:
-        raise UpstreamNonsenseError(shown(url), "is not an http or https address")
-    default = {"http": 80, "https": 443}.get(parts.scheme)
-    return parts.scheme, parts.hostname or "", port or default
