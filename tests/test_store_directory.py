@@ -18,7 +18,7 @@ from eggproxy.model import File, ProjectDetail, ProjectStatus
 from eggproxy.names import NormalizedName
 from eggproxy.negotiation import Form
 from eggproxy.store import EggsDirectory, Record, Validators
-from eggproxy.store.directory import FORMS
+from eggproxy.store.pages import FORMS
 
 FOO = NormalizedName("foo")
 URL = "https://index.example/simple/foo/"

@@ -3,7 +3,8 @@
 What stands under a final name is whole: everything is written elsewhere and renamed into place.
 """
 
-from eggproxy.store.directory import EggsDirectory, PageKind
+from eggproxy.store.directory import EggsDirectory
+from eggproxy.store.pages import PageKind
 from eggproxy.store.partial import Partial, Tail, Writer
 from eggproxy.store.records import Gone, Record, Validators
 

@@ -11,26 +11,22 @@ import os
 import secrets
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import Literal
 
 import msgspec
-from isal import igzip, isal_zlib
 
 from eggproxy.errors import StorageError
 from eggproxy.names import NormalizedName, is_filename, is_project_name, normalize
 from eggproxy.negotiation import Form
-from eggproxy.store import atomic, twins
+from eggproxy.store import atomic
+from eggproxy.store.pages import PageFiles, PageKind
 from eggproxy.store.partial import Partial
 from eggproxy.store.records import Record, Records
 
 _SCRATCH_MAX_AGE = 3600
 # What nobody has gone on with for a week, nobody will; a running transfer writes all the time.
 _PARTIAL_MAX_AGE = 7 * 86400
-_SEEN_WHOLE = 10_000
-PageKind = Literal["index", "stored"]
-FORMS: tuple[Form, ...] = ("json", "html")
 
 
 _encode = msgspec.json.Encoder().encode
@@ -45,8 +41,7 @@ class EggsDirectory:
         self._scratch = self._own / "tmp"
         self._partials = self._own / "partial"
         self._records = Records()
-        # Pages that were whole when they were looked at, and how to tell that they still are.
-        self._seen_whole: dict[tuple[NormalizedName | None, PageKind], object] = {}
+        self._pages = PageFiles(root, self._scratch)
 
     def prepare(self) -> None:
         """Make the folders, and clear away what crashed writers left an hour ago or before.
@@ -73,8 +68,7 @@ class EggsDirectory:
 
         The page `stored` has only those files of a project that are on disk.
         """
-        folder = self.root if project is None else self.root / project
-        return folder / (f"{kind}.{form}.gz" if packed else f"{kind}.{form}")
+        return self._pages.path(project, form, packed=packed, kind=kind)
 
     def file(self, project: NormalizedName, filename: str) -> Path:
         """Name a distribution or a sibling of one; it is whole if it is there."""
@@ -147,7 +141,7 @@ class EggsDirectory:
         A page of which somebody removed or damaged a part is one that we do not have.
         """
         try:
-            if not self._is_whole(project, "index") and not self._repaired(project):
+            if not self._pages.is_whole(project) and not self._pages.repaired(project):
                 return None
             return self._record(project).stat().st_mtime
         except FileNotFoundError:
@@ -193,7 +187,7 @@ class EggsDirectory:
 
         `pages` has the page in each form. Raises StorageError.
         """
-        self._write_pages(project, pages, "index")
+        self._pages.write(project, pages)
         self._write_record(project, record, now)
 
     def write_pages(self, project: NormalizedName, pages: Mapping[Form, bytes]) -> None:
@@ -205,14 +199,7 @@ class EggsDirectory:
 
         Raises StorageError.
         """
-        if pages:
-            if not self._has_stored(project, pages):
-                self._write_pages(project, pages, "stored")
-            return
-        with atomic.storage_errors(self.root / project):
-            for form in FORMS:
-                for packed in (True, False):
-                    self.page(project, form, packed=packed, kind="stored").unlink(missing_ok=True)
+        self._pages.write_stored(project, pages)
 
     def amend(self, project: NormalizedName, record: Record) -> None:
         """Write a record anew; what it says of when the page was confirmed stays.
@@ -230,69 +217,8 @@ class EggsDirectory:
 
         `pieces` have each a piece of every form. Raises StorageError, and what `pieces` raise.
         """
-        with atomic.storage_errors(self.root), ExitStack() as undo:
-            writers: dict[Form, _PageWriter] = {}
-            for form in FORMS:
-                writers[form] = _PageWriter(self, form)
-                undo.callback(writers[form].discard)
-            for piece in pieces:
-                for form in FORMS:
-                    writers[form].write(piece[form])
-            for writer in writers.values():
-                writer.commit()
-            undo.pop_all()
+        self._pages.write_list(pieces)
         self._write_record(None, record, now)
-
-    def replacement(self, path: Path) -> atomic.Replacement:
-        """Begin new content for a path in this directory. Raises OSError."""
-        return atomic.Replacement(path, scratch=self._scratch)
-
-    def _has_stored(self, project: NormalizedName, pages: Mapping[Form, bytes]) -> bool:
-        page = self.page(project, "json", packed=False, kind="stored")
-        try:
-            return atomic.holds(page, pages["json"]) and self._is_whole(project, "stored")
-        except FileNotFoundError:
-            return False
-
-    def _is_whole(self, project: NormalizedName | None, kind: PageKind) -> bool:
-        """Say whether all representations of a page are there. Raises OSError."""
-        pairs = [
-            [self.page(project, form, packed=packed, kind=kind) for packed in (True, False)]
-            for form in FORMS
-        ]
-        signature = tuple(atomic.signature(path) for pair in pairs for path in pair)
-        if self._seen_whole.get((project, kind)) == signature:
-            return True
-        whole = all(twins.are_same(packed, plain) for packed, plain in pairs)
-        if whole:
-            if len(self._seen_whole) >= _SEEN_WHOLE:
-                self._seen_whole.clear()
-            self._seen_whole[project, kind] = signature
-        return whole
-
-    def _repaired(self, project: NormalizedName | None) -> bool:
-        """Make a page whole again of what is left of it; say whether that was possible.
-
-        So a crash between two renames, or a hand that removed a packed page, costs no question to
-        upstream, which may be down.
-        """
-        for form in FORMS:
-            packed, plain = (self.page(project, form, packed=way) for way in (True, False))
-            with atomic.storage_errors(plain):
-                if not twins.repaired(packed, plain, self._scratch):
-                    return False
-        return True
-
-    def _write_pages(
-        self, project: NormalizedName, pages: Mapping[Form, bytes], kind: PageKind
-    ) -> None:
-        contents = {}
-        for form, page in pages.items():
-            packed = igzip.compress(page, twins.PACKING, mtime=0)
-            contents[self.page(project, form, packed=True, kind=kind)] = packed
-            contents[self.page(project, form, packed=False, kind=kind)] = page
-        with atomic.storage_errors(self.root / project):
-            atomic.replace(contents, scratch=self._scratch)
 
     def _write_record(self, project: NormalizedName | None, record: Record, now: float) -> None:
         """Write the record, after the page: a record implies a page."""
@@ -314,28 +240,3 @@ def _sweep(folder: Path, max_age: float) -> None:
         with suppress(OSError):
             if time.time() - leftover.stat().st_mtime > max_age:
                 leftover.unlink()
-
-
-class _PageWriter:
-    """Writes a form of the project list, plain and packed."""
-
-    def __init__(self, directory: EggsDirectory, form: Form) -> None:
-        self._plain = directory.replacement(directory.page(None, form, packed=False))
-        self._packed = directory.replacement(directory.page(None, form, packed=True))
-        # One gzip member: not every client reads on after the first.
-        self._packer = isal_zlib.compressobj(
-            twins.PACKING, isal_zlib.DEFLATED, 16 + isal_zlib.MAX_WBITS
-        )
-
-    def write(self, data: bytes) -> None:
-        self._plain.write(data)
-        self._packed.write(self._packer.compress(data))
-
-    def commit(self) -> None:
-        self._packed.write(self._packer.flush())
-        self._packed.commit()
-        self._plain.commit()
-
-    def discard(self) -> None:
-        self._packed.discard()
-        self._plain.discard()
