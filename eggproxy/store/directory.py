@@ -192,7 +192,7 @@ class EggsDirectory:
 
     def write_pages(self, project: NormalizedName, pages: Mapping[Form, bytes]) -> None:
         """Put the page of a project in place whose record is written. Raises StorageError."""
-        self._write_pages(project, pages, "index")
+        self._pages.write(project, pages)
 
     def write_stored(self, project: NormalizedName, pages: Mapping[Form, bytes]) -> None:
         """Put the page in place that has only the files on disk; without `pages` there is none.
