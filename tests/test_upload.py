@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from eggproxy.names import normalize
+from eggproxy.packages import Packages
 from tests.distributions import Distribution, make_sdist, make_wheel
 from tests.secrets import basic
 from tests.servers import PATIENCE, Server, serving
@@ -20,6 +22,7 @@ from tests.uploading import (
     TYPE,
     fields_of,
     form_of,
+    packages_of,
     part,
     post,
     shop,
@@ -270,6 +273,14 @@ def test_nobody__may_upload(tmp_path: Path, own_upstream: Upstream) -> None:
     with serving(tmp_path, own_upstream.index_url) as server:
         reply = upload(server, WHEEL, authorization=None)
     assert (reply.status, "eggproxy user add" in reply.reason) == (403, True)
+
+
+def test_project__closed(server: Server) -> None:
+    """A project that is archived takes no files (PEP 792)."""
+    upload(server, make("acme-closed"))
+    Packages(packages_of(server)).set_status(normalize("acme-closed"), "archived", "we moved")
+    reply = upload(server, make_wheel("acme-closed", "2.0"))
+    assert (reply.status, reply.reason[:30]) == (403, "Project acme-closed is archive")
 
 
 def test_form__damaged(server: Server) -> None:

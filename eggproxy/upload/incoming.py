@@ -4,6 +4,7 @@ import contextlib
 import errno
 import fcntl
 import hashlib
+import logging
 import os
 import secrets
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from typing import NamedTuple, Self
 
 from eggproxy.store.atomic import is_same
 from eggproxy.upload.errors import NoRoomError
+
+log = logging.getLogger("eggproxy")
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -107,4 +110,5 @@ def _errors(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         why = error.strerror or type(error).__name__
+        log.error("upload: %s cannot be written: %s", folder, why)  # noqa: TRY400  it says it all
         raise NoRoomError(str(folder), why, full=error.errno in _FULL) from error

@@ -12,6 +12,7 @@ from eggproxy.access import Access
 from eggproxy.answers import Text
 from eggproxy.archives import Contents, read_archive
 from eggproxy.errors import EggProxyError, MethodNotAllowedError
+from eggproxy.names import NormalizedName
 from eggproxy.responses import Request
 from eggproxy.upload import checks
 from eggproxy.upload.body import RequestBody, blocks
@@ -38,6 +39,9 @@ _XML = ("text/xml", "application/xml")
 
 class Shelf(Protocol):
     """Where packages are put."""
+
+    def demand_open(self, project: NormalizedName) -> None:
+        """Raise an EggProxyError if a project takes no files (PEP 792)."""
 
     def add(self, incoming: Path, filename: str, contents: Contents, *, overwrite: bool) -> bool:
         """Put a file in its place; False if the same is there. Raises EggProxyError."""
@@ -102,7 +106,9 @@ class Uploads:
         """Refuse what can be refused before the file has come; fields may follow it."""
         checks.check_filename(filename)
         if "name" in fields:
-            self._access.require("upload", checks.project_of(fields["name"]), request)
+            project = checks.project_of(fields["name"])
+            self._access.require("upload", project, request)
+            self._shelf.demand_open(project)
 
     def _store(
         self, incoming: Incoming, filename: str, fields: Mapping[str, str], request: Request

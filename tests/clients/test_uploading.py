@@ -1,5 +1,6 @@
 """Real upload clients publish, and real installers install what they published."""
 
+import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +14,11 @@ from tests.servers import Server
 from tests.uploading import shop, stored
 from tests.upstream import Upstream
 
+Begin = Callable[..., Work]
+Toolbox = Callable[[Uploader], Path]
+
 PASSWORD = "secret"
+SKIPPING = ("twine-1.11", "twine-1.15", "twine-3.8", "pdm", "poetry")
 OLD = ("twine-1.11", "twine-1.15", "setup.py-2.7", "setup.py-3.6")
 
 
@@ -30,20 +35,23 @@ def uploader(request: pytest.FixtureRequest) -> Uploader:
     return UPLOADERS[request.param]
 
 
-@pytest.fixture(scope="module")
-def tools(uploader: Uploader, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Get its program and libraries, once."""
-    uploader.interpreter()
-    directory = tmp_path_factory.mktemp("tools")
-    return uploader.get_tools(directory) if uploader.requirements else directory
+@pytest.fixture(scope="session")
+def toolbox(tmp_path_factory: pytest.TempPathFactory) -> Toolbox:
+    """Give a function that gets programs and libraries of a client, once for all tests."""
 
+    @functools.cache
+    def get(uploader: Uploader) -> Path:
+        uploader.interpreter()
+        directory = tmp_path_factory.mktemp("tools")
+        return uploader.get_tools(directory) if uploader.requirements else directory
 
-Begin = Callable[..., Work]
+    return get
 
 
 @pytest.fixture
-def begin(uploader: Uploader, tools: Path, server: Server, tmp_path: Path) -> Begin:
+def begin(uploader: Uploader, toolbox: Toolbox, server: Server, tmp_path: Path) -> Begin:
     """Give a function that makes a fresh home with the client's project."""
+    tools = toolbox(uploader)
 
     def begin(*, password: str = PASSWORD, size: int = 0) -> Work:
         place = Place(server.index, "alice", password)
@@ -87,6 +95,26 @@ def test_publish__wrong_password(begin: Begin, server: Server) -> None:
     told = "Wrong user name or password" in " ".join(output.split())
     assert (status != 0, told) == (True, work.uploader.shows), output
     assert stored(server) == before
+
+
+@pytest.mark.parametrize("uploader", SKIPPING, indirect=True)
+def test_publish__skips_what_is_there(begin: Begin, server: Server) -> None:
+    """Where it is told to, it passes over files that are there, and succeeds."""
+    begin().publish()
+    before = stored(server)
+    status, output = begin(size=99).publish("--skip-existing")
+    assert status == 0, output
+    assert stored(server) == before
+
+
+def test_uv__compares_with_the_page(server: Server, tmp_path: Path) -> None:
+    """It finds on the page that its files are there, with the hashes that they have."""
+    place = Place(server.index, "alice", PASSWORD)
+    make_project(tmp_path / "home", "probe-checked", place)
+    work = Work(UPLOADERS["uv"], tmp_path, tmp_path / "home", place)
+    assert work.publish().status == 0
+    status, output = work.publish("--check-url", server.index)
+    assert (status, "already exists, skipping" in output) == (0, True), output
 
 
 @pytest.mark.parametrize("uploader", OLD, indirect=True)

@@ -88,11 +88,11 @@ class Work:
         """The files that are ready to be uploaded."""
         return sorted((self.home / "dist").iterdir())
 
-    def publish(self) -> Run:
+    def publish(self, *options: str) -> Run:
         """Upload the project."""
         command, settings = self.uploader.command(self)
         settings = {"PYTHONPATH": str(self.tools), **settings}
-        return programs.run(command, self.home, settings)
+        return programs.run([*command, *options], self.home, settings)
 
     def run(self, *arguments: str | Path) -> Run:
         """Run its Python with other arguments."""
