@@ -75,13 +75,9 @@ class Publisher:
             msgspec.structs.replace(each, hashes={"sha256": sha256}) if each is file else each
             for each in record.detail.files
         ]
-        checked = self._store.checked(project) or self._clock()
         detail = msgspec.structs.replace(record.detail, files=files)
         pinned = [*record.pinned, filename]
-        record = msgspec.structs.replace(record, pinned=pinned, detail=detail)
-        # First what is kept to, then what is advertised.
-        self._store.amend(project, record)
-        self.put(project, record, detail, checked)
+        self._amend(project, msgspec.structs.replace(record, pinned=pinned, detail=detail), detail)
 
     def rewrite(self, project: NormalizedName, change: Callable[[Record], Record | None]) -> None:
         """Put in place what `change` makes of a record, and its pages; nothing if that is None."""
@@ -89,11 +85,13 @@ class Publisher:
         changed = change(record) if record is not None else None
         if changed is None or changed.detail is None:
             return
-        # First what is kept to, then what is advertised.
-        self._store.amend(project, changed)
-        pages = _rendered(_promises_kept(changed.detail, changed.withdrawn))
-        self._store.write_pages(project, pages)
-        self._write_stored(project, changed)
+        self._amend(project, changed, changed.detail)
+
+    def _amend(self, project: NormalizedName, record: Record, detail: ProjectDetail) -> None:
+        """Put in place what is known better now: first what is kept to, then what is advertised."""
+        self._store.amend(project, record)
+        self._store.write_pages(project, _rendered(_promises_kept(detail, record.withdrawn)))
+        self._write_stored(project, record)
 
     def have_stored_page(self, project: NormalizedName) -> bool:
         """Have the page of files on disk as it is now; False if there is no file."""

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
@@ -138,6 +139,15 @@ class _Links(HTMLParser):
         if self._href and data.strip():
             self.found[data] = self._href
             self._href = ""
+
+
+def test_longer_than_can_be_stored__is_left_out(tmp_path: Path, upstream: Upstream) -> None:
+    """A name of 255 bytes, beside which no metadata could lie, keeps nobody from the others."""
+    for filename in (f"foo-{'1' * 247}.zip", "foo-1.0.zip"):
+        upstream.add("foo", filename, b"x")
+    with serving(tmp_path, upstream.index_url) as server:
+        files = json.loads(server.get("/pypi/foo/", accept=JSON).body)["files"]
+    assert [file["filename"] for file in files] == ["foo-1.0.zip"]
 
 
 def test_table_is_long_enough() -> None:

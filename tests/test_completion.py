@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from eggproxy.names import MAX_FILENAME
 from tests.distributions import make_sdist, make_wheel
 from tests.frontends import FRONT_ENDS
 from tests.servers import JSON, Server, serving, wait_until
@@ -182,6 +183,21 @@ def test_complete__damaged_wheel(tmp_path: Path, bare: Upstream) -> None:
         assert "core-metadata" not in wheel
         assert wheel["size"] == len(WHEEL.content) + 4
         assert server.get(f"/pypi/foo/{WHEEL.filename}.metadata").status == 404
+
+
+def test_complete__longest_name(tmp_path: Path, bare: Upstream) -> None:
+    """Metadata of a wheel with the longest name that is taken can be had, in an outage too."""
+    version = f"1.{'0' * (MAX_FILENAME - 24)}"
+    wheel = make_wheel("long", version)
+    assert len(wheel.filename) == MAX_FILENAME
+    bare.add("long", wheel.filename, wheel.content, size=False, upload_time=None)
+    with serving(tmp_path, bare.index_url, complete_metadata=1) as server:
+        assert "core-metadata" in completed(server, "long")[wheel.filename]
+        assert server.get(f"/pypi/long/{wheel.filename}.metadata").body == wheel.metadata
+        assert server.get(f"/pypi/long/{wheel.filename}").body == wheel.content
+        wait_until(lambda: server.get("/pypi/+stored/long/").status == 200)
+        stored = json.loads(server.get("/pypi/+stored/long/", accept=JSON).body)
+        assert "core-metadata" in stored["files"][0]
 
 
 def test_complete__legacy_api(tmp_path: Path, bare: Upstream) -> None:

@@ -44,7 +44,9 @@ class Replacement:
     def __init__(self, path: Path, *, scratch: Path) -> None:
         self._path = path
         # Not by process number, which in containers is often the one of who crashed before.
-        self._temporary = scratch / f"{secrets.token_hex(8)}-{path.name}"
+        # The rest is for people; a name of full length would have no room for it.
+        rest = path.name.encode()[-80:].decode(errors="ignore")
+        self._temporary = scratch / f"{secrets.token_hex(8)}-{rest}"
         # Not tempfile: its files are readable by nobody else, and web servers shall read these.
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         self._file = os.fdopen(os.open(self._temporary, flags, 0o666), "wb")
