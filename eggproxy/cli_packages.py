@@ -2,8 +2,11 @@
 
 import functools
 import os
+import shlex
+import stat
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +37,8 @@ def _command(
 
             try:
                 configuration = load(config_file, {"packages_directory": directory})
-                _be_owner_of(configuration.packages_directory)
-                function(packages_of(configuration), configuration, **options)
+                with _given_to_owner(configuration.packages_directory):
+                    function(packages_of(configuration), configuration, **options)
             except ConfigurationError as error:
                 fail(error)
             except EggProxyError as error:
@@ -53,13 +56,26 @@ def _command(
     return decorate
 
 
-def _be_owner_of(directory: Path) -> None:
-    """As root, act as the directory's owner: what is written has to be changed by the server."""
-    if os.geteuid() != 0 or not directory.exists():
-        return
-    facts = directory.stat()
-    os.setegid(facts.st_gid)
-    os.seteuid(facts.st_uid)
+@contextmanager
+def _given_to_owner(directory: Path) -> Iterator[None]:
+    """As root, leave what was made to the directory's owner: the server has to change it."""
+    try:
+        yield
+    finally:
+        if os.geteuid() == 0 and directory.is_dir():
+            owner = directory.stat()
+            for folder, _folders, names in os.walk(directory):
+                for path in (folder, *(f"{folder}/{name}" for name in names)):
+                    _give(path, owner)
+
+
+def _give(path: str, owner: os.stat_result) -> None:
+    """Give a file or folder of root's to somebody, unless it lies in another place as well."""
+    with suppress(OSError):
+        facts = os.lstat(path)
+        is_elsewhere = not stat.S_ISDIR(facts.st_mode) and facts.st_nlink > 1
+        if facts.st_uid == 0 and not is_elsewhere:
+            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def _project(_context: click.Context, _parameter: click.Parameter, name: str) -> NormalizedName:
@@ -111,10 +127,10 @@ def remove(
     """Remove a project, or one version of it, into the trash."""
     place, files = packages.remove(project, version)
     days = f"{configuration.trash_days:g}"
-    target = packages.directory / project
+    target = shlex.quote(str(packages.directory / project))
     click.echo(f"Removed {', '.join(files)}. It shows at once.", err=True)
     click.echo(f"For {days} days {project} stays ours, and it can be had back:", err=True)
-    click.echo(f"  mkdir -p {target} && mv {place}/* {target}/", err=True)
+    click.echo(f"  mkdir -p {target} && mv {shlex.quote(str(place))}/* {target}/", err=True)
 
 
 @_command("status")

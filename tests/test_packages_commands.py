@@ -70,6 +70,17 @@ def test_remove__and_back(directory: Path) -> None:
     wait_until(lambda: packages.path(TOOL, WHEEL.filename) is not None)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_commands__as_root(directory: Path) -> None:
+    """What a command makes as root belongs to the owner of the directory, who has to change it."""
+    add(Packages(directory), WHEEL)
+    os.chown(directory, 33, 33)
+    run("yank", "acme-tool", "1.0")
+    made = [path for path in directory.rglob("*") if not path.is_symlink()]
+    assert made
+    assert {path.stat().st_uid for path in made} == {33}
+
+
 def test_trash__emptied(directory: Path) -> None:
     """What was removed long enough ago is deleted for good, and its name is no longer ours."""
     packages = Packages(directory, trash_days=0)
