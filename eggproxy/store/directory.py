@@ -117,8 +117,11 @@ class EggsDirectory:
         Raises StorageError.
         """
         place = self._own / "displaced" / f"{project}-{secrets.token_hex(4)}"
-        with atomic.storage_errors(self.root / project):
+        # Under the lock, so that whoever asks upstream now has written; and without its record
+        # nothing is ever written again of what upstream said.
+        with self.lock(project), atomic.storage_errors(self.root / project):
             place.parent.mkdir(exist_ok=True)
+            self._record(project).unlink(missing_ok=True)
             try:
                 (self.root / project).rename(place)
             except FileNotFoundError:
