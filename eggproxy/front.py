@@ -108,9 +108,6 @@ class Front:
         """Recall what is stored and fresh; None if anything has to be decided."""
         if request.method not in {"GET", "HEAD"} or request.query or request.is_excessive:
             return None
-        if self.packages.is_due():
-            # Once a second somebody has to look for what was put into the folder by hand.
-            return None
         if not (self.access.is_open or self._may_recall(request)):
             return None
         prepared = self.hot.get((request.raw_path, request.mounted, _preference(request)))
@@ -143,6 +140,9 @@ class Front:
 
         Fresh as it may be, in an outage a page could name files that cannot be had.
         """
+        if self.packages.is_due():
+            # Once a second somebody has to look for what was put into the folder by hand.
+            return False
         if prepared.fresh_until == math.inf:
             return True
         if len(self.channels) == 1:
