@@ -99,6 +99,10 @@ class Front:
         """Load what the first question to upstream takes, before anybody waits for an answer."""
         self._main.upstreams.warm_up()
 
+    def is_loop(self, request: Request) -> bool:
+        """Say whether a request has come from this very proxy, at some remove."""
+        return request.via is not None and self._identity in request.via
+
     def finish(self) -> None:
         """Do what has been put off to a quiet moment."""
         for channel in self.channels.values():

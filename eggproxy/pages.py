@@ -118,6 +118,21 @@ class Pages:
             outcome = Outcome(f"{outcome.cache_status}; collapsed", outcome.chain)
         return self._state(self.store.checked(name) or now, outcome, lifetime)
 
+    def is_foreign(self, project: NormalizedName) -> bool:
+        """Say whether what is stored came from an index that has no say in the project now."""
+        if isinstance(self._upstreams, Upstream):
+            return False
+        record = self.store.record(project)
+        return record is not None and self._upstreams.disowns(project, record.indexes())
+
+    def replace_foreign(self, project: NormalizedName) -> None:
+        """Put what its own index says in place of what `is_foreign`. Raises EggProxyError."""
+        upstream = self._source(project)
+        known = self._findings.recall(project, stored=False) or _refusal(upstream)
+        if known is not None:
+            raise known.again()
+        self._wait(project, self._fly(project)[0], upstream, stored=False)
+
     def is_outage(self, name: Name = None) -> bool:
         """Say whether upstream cannot be asked now, so that only what is on disk can be had.
 

@@ -79,6 +79,11 @@ class Proxy:
 
     def _answer(self, target: Target, preference: Preference) -> Answer:
         """Answer with what the index has."""
+        if isinstance(target, ProjectTarget | FileTarget) and self.pages.is_foreign(target.project):
+            # A name that has become owned: what another index had under it is not served, ever.
+            if target.stored:
+                raise NothingStoredError(target.project)
+            self.pages.replace_foreign(target.project)
         match target:
             case ProjectTarget():
                 return self._project(target, preference)

@@ -18,6 +18,7 @@ from eggproxy.model import ProjectDetail
 from eggproxy.names import METADATA, NormalizedName
 from eggproxy.publishing import Publisher
 from eggproxy.store import EggsDirectory, Gone, Record, Validators
+from eggproxy.switching import left_behind
 from eggproxy.turns import Turns
 from eggproxy.upstream import Fetched, Missing, NotModified, PageSource, Upstreams, shown
 
@@ -139,6 +140,8 @@ class Refresher:
         if quarantined:
             # PEP 792: a quarantined project MUST NOT offer any file.
             detail = msgspec.structs.replace(detail, files=[])
+        if old is not None:
+            old = self._without_foreign(old, record, detail)
         if old is not None and old.detail is not None:
             if old.detail.files and not detail.files and not quarantined:
                 had = len(old.detail.files)
@@ -154,19 +157,21 @@ class Refresher:
                 pinned=pinned,
             )
             self._remove_replaced(old.detail, detail)
-            if old.index != record.index:
-                self._remove_foreign(old.detail, detail)
         self._publisher.put(name, record, detail, self._clock())
         if quarantined:
             self._store.set_aside(name)
 
-    def _remove_foreign(self, old: ProjectDetail, new: ProjectDetail) -> None:
-        """Remove stored files that another index had, and that the one that counts now has not."""
-        known = {file.filename: file.hashes for file in new.files}
-        for file in old.files:
-            if file.hashes != known.get(file.filename):
-                self._store.remove_file(new.name, file.filename)
-                self._store.remove_file(new.name, file.filename + METADATA)
+    def _without_foreign(self, old: Record, record: Record, detail: ProjectDetail) -> Record:
+        """Remove stored files of another index that the one that counts now does not mean."""
+        foreign = set(left_behind(old, record, detail))
+        if old.detail is None or not foreign:
+            return old
+        for filename in foreign:
+            self._store.remove_file(detail.name, filename)
+            self._store.remove_file(detail.name, filename + METADATA)
+        log.warning("%s: %d files of another index are left behind", detail.name, len(foreign))
+        files = [file for file in old.detail.files if file.filename not in foreign]
+        return msgspec.structs.replace(old, detail=msgspec.structs.replace(old.detail, files=files))
 
     def _remove_replaced(self, old: ProjectDetail, new: ProjectDetail) -> None:
         """Remove stored files that upstream has replaced: what is advertised is what is served."""

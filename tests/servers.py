@@ -96,7 +96,7 @@ class Server:
 
         Answers that the server holds in memory go by the page's own file: it gets a new inode.
         """
-        for record in (self.eggs / ".eggproxy").rglob("record.json"):
+        for record in self.eggs.rglob(".eggproxy/**/record.json"):
             earlier = record.stat().st_mtime - seconds
             os.utime(record, (earlier, earlier))
         for page in self.eggs.rglob("index.*"):
@@ -115,27 +115,32 @@ def _named(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def settings_of(index: str, eggs: Path, **settings: object) -> dict[str, str]:
-    """Write settings as variables of the environment, which all front ends read."""
-    usual: dict[str, object] = {"index": index, "eggs_directory": eggs, "timeout": 5}
+    """Write settings as variables of the environment, which all front ends read.
+
+    Without an `index`, they are in a file of configuration.
+    """
+    usual: dict[str, object] = {"eggs_directory": eggs, "timeout": 5}
+    usual |= {"index": index} if index else {}
     # Who counts what upstream is asked does not want to count what is asked beside that.
     all_settings = {**usual, "complete_metadata": 0, **settings}
     return {f"EGGPROXY_{name.upper()}": str(value) for name, value in all_settings.items()}
 
 
 @contextmanager
-def serving(
+def serving(  # noqa: PLR0913  each is one thing that a test may want otherwise
     tmp_path: Path,
     index: str,
     *,
     front_end: str = "serve",
     workers: int = 1,
     eggs: Path | None = None,
+    port: int | None = None,
     **settings: object,
 ) -> Iterator[Server]:
     """Run a server over an index until the end of the block."""
     chosen = FRONT_ENDS[front_end]
     with chosen.home(tmp_path) as home:
-        port = free_port()
+        port = port or free_port()
         eggs = eggs or home / "eggs"
         settings_ = settings_of(index, eggs, **settings)
         launch = chosen.launch(Job(port, workers, home, eggs, {"HOME": str(home), **settings_}))

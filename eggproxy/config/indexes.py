@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from eggproxy.config.file import Setting
 from eggproxy.config.keys import INDEX_KEYS
@@ -111,7 +111,7 @@ def _url(setting: Setting, home: str, *, is_flat: bool = False) -> str:
     if urlsplit(text).scheme in {"http", "https"}:
         return text if is_flat or text.endswith("/") else f"{text}/"
     uri = text if text.startswith("file:") else anchored(setting, home).as_uri()
-    path = Path(urlsplit(uri).path)
+    path = Path(unquote(urlsplit(uri).path))
     if not path.exists():
         raise ConfigurationError(f"{setting.where} is {text!r}, which does not exist: make it.")
     return uri if uri.endswith("/") or not path.is_dir() else f"{uri}/"

@@ -94,6 +94,9 @@ class Application:
     async def _respond_cold(self, request: Request) -> Response:
         """Have a thread answer; whoever asks for the same meanwhile waits without one."""
         running = self._cold.get(request.raw_path)
+        if running is not None and self.front.is_loop(request):
+            # It would wait for what waits for it.
+            return await self._in_thread(request)
         if running is not None:
             await asyncio.wait([running])
             hot = self.front.respond_hot(request)

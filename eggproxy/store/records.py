@@ -53,6 +53,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     index: str = ""
     sources: dict[str, str] = {}
 
+    def indexes(self) -> set[str]:
+        """Name the indexes that it is from."""
+        return {self.index, *self.sources.values()}
+
     @property
     def weight(self) -> int:
         """How much memory it takes, in files."""

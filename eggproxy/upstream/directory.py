@@ -35,23 +35,38 @@ class DirectoryAdapter(BaseAdapter):
     def __init__(self, root: str) -> None:
         super().__init__()
         path = _path(root)
+        self._page = None if root.endswith("/") else path
         self._root = path if root.endswith("/") else path.parent
 
     def send(self, request: requests.PreparedRequest, **_options: Any) -> requests.Response:  # type: ignore[override]
         """Answer with a file, with the page of a directory, or with 404."""
         url = request.url or ""
         path = _path(url)
+        is_page = url.endswith("/") or path == self._page
         try:
+            self._demand_inside(path)
             return self._found(request, path, is_page=url.endswith("/"))
-        except PermissionError:
-            return _response(request, HTTPStatus.FORBIDDEN)
         except RangeNotSatisfiableError as error:
             return _response(request, error.status)
-        except OSError:
-            return _response(request, HTTPStatus.NOT_FOUND)
+        except OSError as error:
+            return _response(request, self._status(error, is_page=is_page))
 
     def close(self) -> None:
         """Have nothing to close."""
+
+    def _demand_inside(self, path: Path) -> None:
+        """Refuse what lies elsewhere, or leads there by a link. Raises OSError."""
+        if not path.resolve().is_relative_to(self._root.resolve(strict=True)):
+            raise FileNotFoundError(path)
+
+    def _status(self, error: OSError, *, is_page: bool) -> HTTPStatus:
+        """Tell what is not there from what cannot be read: that may be the name of another's."""
+        if isinstance(error, PermissionError) and not is_page:
+            return HTTPStatus.FORBIDDEN
+        absent = isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError)
+        if absent and self._root.is_dir() and (self._page is None or self._page.is_file()):
+            return HTTPStatus.NOT_FOUND
+        return HTTPStatus.SERVICE_UNAVAILABLE
 
     def _found(
         self, request: requests.PreparedRequest, path: Path, *, is_page: bool
@@ -59,26 +74,27 @@ class DirectoryAdapter(BaseAdapter):
         if not is_page:
             return _of_file(request, path)
         if path == self._root or path.is_dir():
-            return _of_directory(request, path)
+            return self._of_directory(request, path)
         project = normalize(path.name)
         for each in sorted(self._root.iterdir()):
-            if each.is_dir() and normalize(each.name) == project:
-                return _of_directory(request, each)
+            if normalize(each.name) == project and each.is_dir():
+                self._demand_inside(each)
+                return self._of_directory(request, each)
         files = [each for each in _names(self._root) if is_of_project(each, project)]
         if not files:
             raise FileNotFoundError(path)
         return _listing(request, self._root, files)
 
+    def _of_directory(self, request: requests.PreparedRequest, path: Path) -> requests.Response:
+        for name, content_type in _PAGES.items():
+            if (path / name).is_file():
+                self._demand_inside(path / name)
+                return _of_file(request, path / name, content_type)
+        return _listing(request, path, _names(path))
+
 
 def _path(url: str) -> Path:
     return Path(os.path.normpath(unquote(urlsplit(url).path)))
-
-
-def _of_directory(request: requests.PreparedRequest, path: Path) -> requests.Response:
-    for name, content_type in _PAGES.items():
-        if (path / name).is_file():
-            return _of_file(request, path / name, content_type)
-    return _listing(request, path, _names(path))
 
 
 def _names(path: Path) -> list[str]:
@@ -102,6 +118,9 @@ def _listing(request: requests.PreparedRequest, path: Path, names: list[str]) ->
 def _of_file(
     request: requests.PreparedRequest, path: Path, content_type: str | None = None
 ) -> requests.Response:
+    if not path.is_file() and path.exists():
+        # A pipe, which would be waited for.
+        raise FileNotFoundError(path)
     with ExitStack() as opened:
         file = opened.enter_context(path.open("rb"))
         facts = os.fstat(file.fileno())

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from eggproxy import parse
-from eggproxy.errors import UpstreamNonsenseError
+from eggproxy.errors import UpstreamNonsenseError, UpstreamUnavailableError
 from eggproxy.model import ProjectDetail
 from eggproxy.names import NormalizedName, is_of_project
 from eggproxy.upstream.answers import Fetched, Missing, NotModified, shown
@@ -52,7 +52,11 @@ class FlatUpstream(Upstream):
         if held is not None and self._now() < held[0] + HELD:
             return held[1:]
         etag, last_modified = (held[1].etag, held[1].last_modified) if held else (None, None)
-        page = self.page("", etag=etag, last_modified=last_modified)
+        try:
+            page = self.page("", etag=etag, last_modified=last_modified)
+        except Missing:
+            # Of no project it is known then that it is not there.
+            raise UpstreamUnavailableError(shown(self.index), "has no page there") from None
         if isinstance(page, NotModified):
             if held is None:
                 raise UpstreamNonsenseError(shown(self.index), "knows a page that we do not")

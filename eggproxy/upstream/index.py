@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Self
@@ -102,6 +102,11 @@ class Upstream:
         """Find an index by its name: this one, for it is the only one."""
         del name
         return self
+
+    def disowns(self, name: NormalizedName, indexes: Collection[str]) -> bool:
+        """Say that whatever is stored may be served: there is no other index that owns a name."""
+        del name, indexes
+        return False
 
     def available(self) -> bool:
         """Say whether the index can be asked, as far as is known; costs next to nothing."""

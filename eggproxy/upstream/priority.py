@@ -5,7 +5,7 @@ into another index gets a file into a build of ours (dependency confusion). A na
 owns is asked of that index alone. An index that merges adds its files to whatever else there is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
@@ -48,6 +48,16 @@ class Several:
         found = (each.upstream for each in self._members if each.upstream.name == name)
         return next(found, self._members[0].upstream)
 
+    def disowns(self, name: NormalizedName, indexes: Collection[str]) -> bool:
+        """Say whether one of those indexes, by their names, has no say in a project (any more).
+
+        Of a name that nobody owns, what an index left behind that is not configured any more stays.
+        """
+        owners = {each.upstream.name for each in self._members if each.owns(name)}
+        if owners:
+            return not owners.issuperset(indexes)
+        return any(each.projects and each.upstream.name in indexes for each in self._members)
+
     def available(self) -> bool:
         """Say whether all can be asked."""
         return all(each.upstream.available() for each in self._members)
@@ -65,13 +75,14 @@ class InOrder:
     """Those that are asked for one page, one after the other; for one question, not to be shared.
 
     Only what is needed counts: of indexes behind the one that has the project nobody asks anything.
+    Where that is not known, it may be the first one.
     """
 
     def __init__(self, members: Sequence[Member], home: str | None) -> None:
         self._members = members
         names = [each.upstream.name for each in members]
         self._home = home if home in names else None
-        last = len(names) if self._home is None else names.index(self._home) + 1
+        last = 1 if self._home is None else names.index(self._home) + 1
         self._needed = [
             each.upstream for number, each in enumerate(members) if number < last or each.merge
         ]
@@ -79,7 +90,7 @@ class InOrder:
         self._asked: list[Upstream] = []
         # With none, every name is owned by somebody else.
         self.index = members[0].upstream.index if members else ""
-        self.timeout = max((each.timeout for each in self._needed), default=1.0)
+        self.timeout = max((each.upstream.timeout for each in members), default=1.0)
         self.offline = any(each.offline for each in self._needed)
 
     @property

@@ -1,6 +1,6 @@
 """What is asked of upstream, whether that is one index or several."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from eggproxy.errors import EggProxyError
@@ -70,6 +70,9 @@ class Upstreams(Protocol):
 
     def named(self, name: str) -> "Upstream":
         """Find an index by its name, or the first one."""
+
+    def disowns(self, name: NormalizedName, indexes: Collection[str]) -> bool:
+        """Say whether one of those indexes, by their names, has no say in a project (any more)."""
 
     def available(self) -> bool:
         """Say whether all can be asked, as far as is known; costs next to nothing."""
