@@ -41,7 +41,8 @@ def chain(tmp_path: Path, upstream: Upstream) -> Iterator[Chain]:
             home.mkdir()
             servers.append(stack.enter_context(serving(home, index)))
             index = servers[-1].index
-        yield Chain(*reversed(servers), upstream)  # type: ignore[misc]  # three
+        far, middle, near = servers
+        yield Chain(near, middle, far, upstream)
 
 
 def test_chain__cache_status_of_page(chain: Chain) -> None:
@@ -67,7 +68,10 @@ def test_chain__cache_status_of_file(chain: Chain, name: str) -> None:
 
 def test_chain__everything_arrives(chain: Chain) -> None:
     """The page of the third is that of the first, and the bytes are the index's."""
-    pages = [server.get("/pypi/demo/", accept=JSON).body for server in chain[:3]]
+    pages = [
+        server.get("/pypi/demo/", accept=JSON).body
+        for server in (chain.near, chain.middle, chain.far)
+    ]
     assert pages[0] == pages[1] == pages[2]
     assert chain.near.get(f"/pypi/demo/{FILE}").body == BODY
     assert chain.near.get(f"/pypi/demo/{FILE}.metadata").body == b"Name: demo\n"
@@ -85,7 +89,7 @@ def test_chain__is_cut(chain: Chain, level: str) -> None:
         chain.upstream.refuse()
     else:
         getattr(chain, level).stop()
-    for server in chain[:3]:
+    for server in (chain.near, chain.middle, chain.far):
         server.age_pages(1e6)
     page = chain.near.get("/pypi/demo/", accept=JSON)
     assert (page.status, FILE.encode() in page.body) == (200, True)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from html import escape
 from pathlib import Path
 from urllib.parse import quote
@@ -10,8 +10,8 @@ from urllib.parse import quote
 import pytest
 
 from eggproxy.upstream.directory import DirectoryAdapter
-from tests.distributions import make_sdist, make_wheel
-from tests.indexes import names, page, proxying
+from tests.distributions import Distribution, make_sdist, make_wheel
+from tests.indexes import about, names, page, proxying, section
 from tests.servers import JSON, Server, serving, wait_until
 from tests.upstream import Upstream
 
@@ -28,11 +28,11 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
-def put(folder: Path, *distributions: object) -> None:
+def put(folder: Path, *distributions: Distribution) -> None:
     """Put files into a folder."""
     folder.mkdir(exist_ok=True)
     for each in distributions:
-        (folder / each.filename).write_bytes(each.content)  # type: ignore[attr-defined]
+        (folder / each.filename).write_bytes(each.content)
 
 
 @pytest.fixture(params=["Demo.Tool", "demo-tool", "flat", "find_links"])
@@ -67,9 +67,9 @@ def test_directory__range(proxy: Server) -> None:
     assert (reply.status, reply.body) in {(206, ONE.content[5:10]), (200, ONE.content)}
 
 
-def over(tmp_path: Path, root: Path, key: str = "index"):  # type: ignore[no-untyped-def]  # noqa: ANN201
+def over(tmp_path: Path, root: Path, key: str = "index") -> AbstractContextManager[Server]:
     """Run a proxy over a directory that is named by its URL."""
-    return proxying(tmp_path, "[[local]]", f"{key} = {root.as_uri()}", update_interval="0.01")
+    return proxying(tmp_path, "[[local]]", f"{key} = {root.as_uri()}", update_interval="0.05s")
 
 
 @pytest.mark.parametrize("name", ["index.html", "index.json"])
@@ -204,9 +204,8 @@ def test_find_links__is_a_file(tmp_path: Path, root: Path) -> None:
 
 def test_find_links__page_is_gone(tmp_path: Path, links: Upstream, upstream: Upstream) -> None:
     """A find-links page that is 404 says nothing of any project: the next index is not asked."""
-    lines = "[[links]]", f"find_links = {links.url}/gone.html"
-    lines += "[[public]]", f"index = {upstream.index_url}"
+    lines = [f"[[links]]\nfind_links = {links.url}/gone.html", section("public", upstream)]
     with proxying(tmp_path, *lines) as proxy:
         reply = proxy.get("/pypi/demo-tool/", accept=JSON)
         assert (reply.status, b"has no page there" in reply.body) == (503, True), reply
-    assert [request.path for request in upstream.requests] == ["/gone.html"]
+    assert about(upstream, "demo-tool") == []

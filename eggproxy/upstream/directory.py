@@ -36,6 +36,7 @@ class DirectoryAdapter(BaseAdapter):
         super().__init__()
         path = _path(root)
         self._page = None if root.endswith("/") else path
+        self._type_of_page = _PAGES["index.json" if path.suffix == ".json" else "index.html"]
         self._root = path if root.endswith("/") else path.parent
 
     def send(self, request: requests.PreparedRequest, **_options: Any) -> requests.Response:  # type: ignore[override]
@@ -72,7 +73,7 @@ class DirectoryAdapter(BaseAdapter):
         self, request: requests.PreparedRequest, path: Path, *, is_page: bool
     ) -> requests.Response:
         if not is_page:
-            return _of_file(request, path)
+            return _of_file(request, path, self._type_of_page if path == self._page else None)
         if path == self._root or path.is_dir():
             return self._of_directory(request, path)
         project = normalize(path.name)
