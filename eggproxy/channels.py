@@ -57,7 +57,9 @@ class Channel:
         if configuration.complete_metadata:
             completion = ProjectCompletion(self.store, self.pages, self._index_of)
             self.proxy.restore = completion.restore
-            self.pages.on_news = Completer(completion).note
+            completer = Completer(completion)
+            self.pages.on_first = completer.begin
+            self.pages.on_news = completer.note
 
     def _index_of(self, record: Record, filename: str) -> Upstream:
         """Find the index whose page names a file. Raises NoSuchProjectError for what is ours."""

@@ -84,6 +84,8 @@ class Pages:
         # Told of each page that upstream has sent or confirmed, and how (RFC 9211), and of those of
         # which a file has come.
         self.on_news: Callable[[Name, str], None] = _ignore
+        # Told of each project that is new, before its page is answered.
+        self.on_first: Callable[[NormalizedName], None] = lambda _project: None
         self._outage_pages = OutagePages(store, self._publisher, self._health)
 
     def ensure(self, name: Name) -> PageState:
@@ -263,6 +265,8 @@ class Pages:
 
     def _ask(self, name: Name, now: float) -> Outcome:
         outcome = self._revalidator.run(name, now)
+        if name is not None and outcome.cache_status.startswith("fwd=uri-miss"):
+            self.on_first(name)
         self.on_news(name, outcome.cache_status)
         return outcome
 

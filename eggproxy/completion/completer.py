@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from concurrent.futures import Future
+from contextlib import suppress
 
 from eggproxy.completion.project import ProjectCompletion
 from eggproxy.errors import EggProxyError
@@ -28,6 +29,17 @@ _STORED = "stored"
 
 PAUSE = 600.0
 """Seconds for which a project is left alone when upstream failed."""
+
+
+FIRST = 48
+"""How many wheels of a project that is new are looked into before its page is answered."""
+
+FIRST_PATIENCE = 1.0
+"""Seconds for which that answer waits at most.
+
+A client that is told of no metadata asks for parts of the wheels at once, and each wheel of which
+a part is asked for has to come whole.
+"""
 
 
 class Completer:
@@ -59,6 +71,17 @@ class Completer:
                 return
             self._working_in = os.getpid()
         launch(self._work, Future(), name="completion")
+
+    def begin(self, project: NormalizedName) -> None:
+        """Complete what matters most of a project that is new; waits for a moment at most."""
+        if not self._completion.wants_metadata(project):
+            return
+        begun: Future[None] = Future()
+        # What is left then has its turn like all others.
+        begun.add_done_callback(lambda _done: self.note(project))
+        launch(lambda: self._completion.complete_newest(project, FIRST), begun, name="completion")
+        with suppress(TimeoutError, EggProxyError):
+            begun.result(FIRST_PATIENCE)
 
     def _work(self) -> None:
         time.sleep(DELAY)

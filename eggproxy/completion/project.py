@@ -77,6 +77,31 @@ class ProjectCompletion:
                 raise search.error
             return news and len(todo) < len(lacks)
 
+    def complete_newest(self, project: NormalizedName, count: int) -> None:
+        """Have the metadata of so many of a project's newest wheels. Raises EggProxyError."""
+        with self._store.completing(project) as mine:
+            record = self._store.record(project) if mine else None
+            if record is None:
+                return
+            lacks = self._lacking_metadata(project, record)
+            todo = newest_first(project, [file for file, _bits in lacks.values()])[:count]
+            search = _Search(self, project, record, [lacks[file.filename] for file in todo])
+            self._keep(project, search.run())
+
+    def wants_metadata(self, project: NormalizedName) -> bool:
+        """Say whether there are wheels whose metadata can perhaps be had from afar."""
+        record = self._store.record(project)
+        return record is not None and bool(self._lacking_metadata(project, record))
+
+    def _lacking_metadata(
+        self, project: NormalizedName, record: Record
+    ) -> dict[str, tuple[File, int]]:
+        return {
+            name: (file, lacks)
+            for name, (file, lacks) in self._lacking(project, record).items()
+            if lacks & CORE_METADATA and self._has_ranges(file.url)
+        }
+
     def restore(self, project: NormalizedName, filename: str) -> bool:
         """Have a wheel's `.metadata`, which we have read before, on disk again.
 
