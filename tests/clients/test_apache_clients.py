@@ -166,7 +166,9 @@ def index_behind_apache(module: Module, files: list[Path]) -> Iterator[tuple[Htt
         eggs = root / "eggs"
         eggs.mkdir()
         httpd.give_away(eggs)
-        file = write_configuration(root / "eggproxy.conf", eggs, upstream.index_url)
+        # What is asked for is what clients want: nothing is completed beside that.
+        settings = {"complete_metadata": 0}
+        file = write_configuration(root / "eggproxy.conf", eggs, upstream.index_url, **settings)
         with apache_site(module, root, file) as apache:
             yield apache, upstream
 
