@@ -187,7 +187,7 @@ class Proxy:
             growing = self._transfers.pass_on(wanted)
             cache_status = "fwd=uri-miss"
         if growing is None:
-            return self._stored(target, cache_status)
+            return self._stored(target, cache_status, self._transfers.chain(wanted))
         return Growing(
             file=growing,
             content_type=OCTETS,
@@ -203,12 +203,13 @@ class Proxy:
             base = target.filename.removesuffix(METADATA)
             self.pages.withdraw_metadata(target.project, base)
 
-    def _stored(self, target: FileTarget, cache_status: str) -> Ready:
+    def _stored(self, target: FileTarget, cache_status: str, chain: str = "") -> Ready:
         return Ready(
             path=self.store.file(target.project, target.filename),
             content_type=OCTETS,
             cache_control=_cache_control(target.filename),
             cache_status=cache_status,
+            chain=chain,
             fresh_until=math.inf,
             etag=self._stored_etag(target),
         )

@@ -71,6 +71,8 @@ class Transfer:
         self.wanted = wanted
         self.writer = writer
         self.upstream = upstream
+        # What the caches behind this one have said (RFC 9211).
+        self.chain = ""
         # Where upstream names no digest, it is taken to pin what came.
         self.hash = hashlib.new(wanted.digest[0] if wanted.digest else "sha256")
 
@@ -114,6 +116,7 @@ class Transfer:
         with self.upstream.file(
             self.wanted.url, start=have, validator=announced.validator
         ) as stream:
+            self.chain = stream.cache_status
             total = self._total(stream)
             self.writer.partial.announce(
                 Announced(

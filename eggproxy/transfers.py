@@ -141,6 +141,9 @@ class Transfers:
         # What this very process writes, of which all news come by themselves.
         self._led: set[str] = set()
         self._flights: Flights[str, None] = Flights("transfer")
+        self._chains: Remembered[str, str] = Remembered(
+            seconds=FAILURE_MEMORY, limit=1000, clock=time.monotonic
+        )
         self._failed: Remembered[str, EggProxyError] = Remembered(
             seconds=FAILURE_MEMORY, limit=10_000, clock=time.monotonic
         )
@@ -177,6 +180,11 @@ class Transfers:
                 news.wait(_LOOK_ALL_THE_SAME if key in self._led else _LOOK)
         return None
 
+    def chain(self, wanted: Wanted) -> str:
+        """Give what the caches behind this one said of a file that has just become whole."""
+        partial = self._store.partial(wanted.project, wanted.filename, wanted.identity)
+        return self._chains.get(str(partial.path)) or ""
+
     def pass_on(self, wanted: Wanted) -> Passing:
         """Begin to pass a file on that cannot be stored. Raises EggProxyError."""
         return Passing(wanted, self._upstreams.named(wanted.index)).start().wait()
@@ -203,6 +211,11 @@ class Transfers:
             self._written.discard(key)
             self._led.discard(key)
             news.notify_all()
+
+    def _note_news(self, key: str, transfer: Transfer) -> None:
+        if transfer.chain:
+            self._chains.put(key, transfer.chain)
+        self._tell(key)
 
     def _follow(
         self, wanted: Wanted, partial: Partial, flight: Future[None], *, joined: bool
@@ -265,7 +278,9 @@ class Transfers:
         self._led.add(key)
         try:
             upstream = self._upstreams.named(wanted.index)
-            sha256 = Transfer(wanted, writer, upstream, lambda: self._tell(key)).run()
+            transfer = Transfer(wanted, writer, upstream)
+            transfer.on_news = lambda: self._note_news(key, transfer)
+            sha256 = transfer.run()
         except DigestMismatchError as error:
             log.warning("%s/%s: %s", wanted.project, wanted.filename, error)
             # Once may be an accident on the way, and is tried afresh.
