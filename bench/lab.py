@@ -64,11 +64,11 @@ class Lab:
             yield Site(program, url)
 
     @contextmanager
-    def proxy(self, index: str, eggs: Path, rows: str) -> Iterator[Site]:
+    def proxy(self, index: str, eggs: Path, rows: str, **settings: object) -> Iterator[Site]:
         """Run the measured server over a folder, and note its memory for these rows."""
         port = free_port()
         url = f"http://127.0.0.1:{port}{SERVERS[self.server].prefix}"
-        with start_server(self.server, eggs, index, port, self.work) as program:
+        with start_server(self.server, eggs, index, port, self.work, **settings) as program:
             program.wait_until_listening(port)
             yield Site(program, url)
             self.memory[rows] = max(

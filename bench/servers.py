@@ -38,8 +38,13 @@ SERVERS = {
 }
 
 
-def start_server(name: str, eggs: Path, index: str, port: int, work: Path) -> Program:
-    """Start one of `SERVERS` over a directory, in front of an index; its log is a file."""
+def start_server(
+    name: str, eggs: Path, index: str, port: int, work: Path, **settings: object
+) -> Program:
+    """Start one of `SERVERS` over a directory, in front of an index; its log is a file.
+
+    `settings` are those of eggproxy.
+    """
     server = SERVERS[name]
     facts = {"bin": BIN, "eggs": str(eggs), "index": index, "port": str(port)}
     command = [word.format(**facts) for word in server.command.split()]
@@ -49,5 +54,6 @@ def start_server(name: str, eggs: Path, index: str, port: int, work: Path) -> Pr
         for key, value in os.environ.items()
         if not key.upper().startswith("EGGPROXY_") and not key.lower().endswith("_proxy")
     }
+    environment |= {f"EGGPROXY_{key.upper()}": str(value) for key, value in settings.items()}
     environment |= {key: value.format(**facts) for key, value in server.environment}
     return Program(command, work / f"{name}-{port}.log", environment)

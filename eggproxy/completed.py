@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from eggproxy.model import File
+from eggproxy.model import File, ProjectDetail
 
 SIZE, UPLOAD_TIME, REQUIRES_PYTHON, CORE_METADATA = 1, 2, 4, 8
 
@@ -47,6 +47,21 @@ def lacking(file: File) -> int:
     if file.filename.endswith(".whl"):
         wanted |= CORE_METADATA
     return missing(file) & ~file.looked_for & wanted
+
+
+def lacks_metadata(detail: ProjectDetail | None) -> bool:
+    """Say whether there are wheels of which no metadata is promised."""
+    names = [file.filename for file in detail.files if not file.core_metadata] if detail else []
+    return any(name.endswith(".whl") for name in names)
+
+
+def is_complete(detail: ProjectDetail) -> bool:
+    """Say whether nothing is missing of any file; costs little, as it is true of most pages."""
+    return (
+        None not in [file.size for file in detail.files]
+        and None not in [file.upload_time for file in detail.files]
+        and not lacks_metadata(detail)
+    )
 
 
 def filled_in(file: File, values: Mapping[int, Any], looked_for: int) -> File:

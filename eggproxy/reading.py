@@ -10,7 +10,7 @@ from eggproxy import parse
 from eggproxy.merging import merged, merged_lists
 from eggproxy.model import ProjectDetail, ProjectList
 from eggproxy.names import NormalizedName
-from eggproxy.upstream import Fetched, Upstreams
+from eggproxy.upstream import Fetched, Upstreams, shown
 
 log = logging.getLogger("eggproxy")
 
@@ -50,21 +50,29 @@ def _read(name: NormalizedName, page: Fetched, upstreams: Upstreams) -> ProjectD
         page.body, content_type=page.content_type, url=page.url, project=name
     )
     hosts = upstreams.named(page.index).hosts
-    # Few hosts, and thousands of files.
-    by_host = {file.url.partition("//")[2].partition("/")[0]: file.url for file in detail.files}
-    refused = {host for host, url in by_host.items() if not hosts.permits(url)}
+    refused = {place for place in _places(detail) if not hosts.permits(place)}
     if not refused:
         return detail
     log.warning(
-        "%s: files at %s are left out; if that host is right, name it in allow_hosts",
-        *(name, ", ".join(sorted(refused))),
+        "%s: files at %s are left out; if that is right, name the host in allow_hosts",
+        *(name, ", ".join(sorted(map(shown, refused)))),
     )
-    files = [
-        file
-        for file in detail.files
-        if file.url.partition("//")[2].partition("/")[0] not in refused
-    ]
+    files = [file for file in detail.files if _place(file.url) not in refused]
     return msgspec.structs.replace(detail, files=files)
+
+
+def _places(detail: ProjectDetail) -> set[str]:
+    """Name the hosts, or folders of this machine, that files are at: few, of thousands of files."""
+    if not detail.files:
+        return set()
+    first = _place(detail.files[0].url)
+    return {first, *(_place(file.url) for file in detail.files if not file.url.startswith(first))}
+
+
+def _place(url: str) -> str:
+    if url.startswith("file:"):
+        return f"{url.rpartition('/')[0]}/"
+    return f"{'/'.join(url.split('/', 3)[:3])}/"
 
 
 def _sources(pages: Sequence[Fetched], details: Sequence[ProjectDetail]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import msgspec
 
-from eggproxy.completed import CORE_METADATA, lacking
+from eggproxy.completed import CORE_METADATA, is_complete, lacking, lacks_metadata
 from eggproxy.completion import legacy
 from eggproxy.completion.finding import Finder
 from eggproxy.completion.found import Found
@@ -96,6 +96,8 @@ class ProjectCompletion:
     def _lacking_metadata(
         self, project: NormalizedName, record: Record
     ) -> dict[str, tuple[File, int]]:
+        if not lacks_metadata(record.detail):
+            return {}
         return {
             name: (file, lacks)
             for name, (file, lacks) in self._lacking(project, record).items()
@@ -138,8 +140,10 @@ class ProjectCompletion:
 
     def _lacking(self, project: NormalizedName, record: Record) -> dict[str, tuple[File, int]]:
         """Name the files of which something is missing that can perhaps be had, and what."""
-        found = {}
-        for file in record.detail.files if record.detail else ():
+        found: dict[str, tuple[File, int]] = {}
+        if record.detail is None or is_complete(record.detail):
+            return found
+        for file in record.detail.files:
             lacks = lacking(file)
             if lacks == CORE_METADATA and not self._has_ranges(file.url):
                 # Once it has come, it can be read.
