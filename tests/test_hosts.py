@@ -133,8 +133,8 @@ def test_allow_hosts__page_names_another(
         assert names(proxy, "demo") == [FILE]
         assert proxy.get(f"/pypi/demo/{FILE}").body == b"ours"
         assert proxy.get("/pypi/demo/demo-2.0.tar.gz").status == 404
-        assert "demo: files at localhost" in proxy.log
-        assert "name it in allow_hosts" in proxy.log
+        assert "demo: files at http://localhost:" in proxy.log
+        assert "name the host in allow_hosts" in proxy.log
     assert files.requests == []
 
 
