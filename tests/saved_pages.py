@@ -79,6 +79,15 @@ PAGES = [
     _page("deviations.json", "de-mo"),
     _page("empty.html", "nothing-yet"),
     _page("home-page-only.html", "nothing-yet"),
+    # Servers of today, from tests/clients/indexes.py.
+    _page("live-devpi.html", "demo-tool"),
+    _page("live-devpi.json", "demo-tool"),
+    _page("live-pypiserver.html", "demo-tool"),
+    _page("live-python.html", "demo-tool"),
+    _page("live-apache.html", "demo-tool"),
+    _page("live-nginx.html", "demo-tool"),
+    _page("live-eggproxy.html", "demo-tool"),
+    _page("live-eggproxy.json", "demo-tool"),
     # What is sent instead of a page.
     _page("captive-portal.html", "six", NO_LINK),
     _page("captive-portal-links.html", "six", NO_LINK),

@@ -75,8 +75,13 @@ def get_wheel(directory: Path, requirement: str) -> Path:
     return next(directory.glob("*.whl"))
 
 
-def _get(*arguments: str) -> None:
-    command = [sys.executable, "-m", "pip", *arguments]
+def get_into(python: Path, *requirements: str) -> None:
+    """Get programs into an environment, with this machine's own pip and settings."""
+    _get("install", *requirements, python=python)
+
+
+def _get(*arguments: str, python: Path | str = sys.executable) -> None:
+    command = [python, "-m", "pip", *arguments]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=PATIENCE)
     if done.returncode:
         lacking(f"what this gets: pip {' '.join(arguments)}: {done.stderr[-500:]}")
@@ -135,6 +140,12 @@ def uv_program() -> str:
     """Find uv."""
     found = shutil.which("uv", path=f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}")
     return found or lacking("uv")
+
+
+def nginx_program() -> str:
+    """Find nginx, which is in no ordinary user's path."""
+    found = shutil.which("nginx", path=f"/usr/sbin:{os.environ.get('PATH', '')}")
+    return found or lacking("nginx (Debian's package nginx-light)")
 
 
 def make_environment(client: Client, home: Path) -> Environment:
