@@ -187,7 +187,7 @@ def test_owned__was_stored_from_elsewhere_and_is_had_anew(
     internal.add("acme-tool", WHEEL, b"ours")
     with two(tmp_path, internal, public, OWNED) as proxy:
         assert proxy.get(f"/pypi/acme-tool/{WHEEL}").body == b"ours"
-        assert proxy.get(f"/pypi/+stored/acme-tool/{WHEEL}").body == b"ours"
+        wait_until(lambda: proxy.get(f"/pypi/+stored/acme-tool/{WHEEL}").body == b"ours")
 
 
 def test_switch__drops_what_the_other_had(
