@@ -24,7 +24,6 @@ ADDRESSES = {
     "index.example": ["93.184.216.34"],
     "within.example": ["10.1.2.3"],
     "both.example": ["93.184.216.34", "10.1.2.3"],
-    "lost.example": [],
 }
 
 
@@ -58,7 +57,7 @@ def test_hosts__inner_addresses(address: str) -> None:
     assert not hosts("index.example").permits(url)
     with pytest.raises(UpstreamError, match="may not send this proxy to"):
         hosts("index.example").demand(url)
-    for index in ("within.example", "both.example", "lost.example"):
+    for index in ("within.example", "both.example"):
         assert hosts(index).permits(url)
 
 
@@ -89,6 +88,14 @@ def test_hosts__allowed(url: str, may: bool) -> None:  # noqa: FBT001  what is e
     """With allow_hosts, these hosts and the index's own are asked, and no others."""
     allowed = ("files.example", "*.cdn.example", "ported.example:8080")
     assert hosts("index.example", *allowed).permits(url) is may
+
+
+def test_hosts__nobody_can_tell_for_now() -> None:
+    """While the index's name cannot be looked up, it counts as public; and is looked up again."""
+    answers = iter([[], ["10.1.2.3"]])
+    found = Hosts("https://index.example/simple/", resolve=lambda _host: next(answers))
+    assert not found.permits("http://127.0.0.1/")
+    assert found.permits("http://127.0.0.1/")
 
 
 def test_hosts__a_name_is_looked_at_once_connected() -> None:

@@ -1,5 +1,6 @@
 """Packages of our own: a directory into which files are put by hand, and what is read of them."""
 
+import errno
 import hashlib
 import os
 from pathlib import Path
@@ -207,3 +208,50 @@ def test_sdists__names_with_dashes(directory: Path) -> None:
     packages = Packages(directory)
     assert packages.projects() == ["acme-2-tool", "zope-event"]
     assert not packages.owns(NormalizedName("acme"))
+
+
+@pytest.mark.parametrize("error", [errno.EMFILE, errno.EIO, errno.EACCES, errno.ESTALE])
+def test_look__what_cannot_be_listed_stays_ours(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
+    """A folder that cannot be listed for now leaves no name to upstream."""
+    drop(directory, WHEEL)
+    packages = Packages(directory)
+    assert names(packages)
+    drop(directory, make_wheel("other", "1.0"))
+
+    def fails(path: str) -> None:
+        raise OSError(error, os.strerror(error), path)
+
+    monkeypatch.setattr(os, "scandir", fails)
+    packages.catalogue.look(now=True)
+    assert packages.keeps(TOOL)
+    monkeypatch.undo()
+    packages.catalogue.look(now=True)
+    assert packages.keeps(NormalizedName("other"))
+
+
+def test_look__directory_is_away(directory: Path) -> None:
+    """While the disk of the directory is away, what was there stays ours, whoever asks."""
+    drop(directory, WHEEL)
+    packages = Packages(directory)
+    assert names(packages)
+    away = directory.rename(directory.with_name("away"))
+    packages.catalogue.look(now=True)
+    names(packages)
+    assert packages.keeps(TOOL)
+    away.rename(directory)
+    assert names(packages) == [WHEEL.filename]
+    (directory / WHEEL.filename).unlink()
+    packages.catalogue.look(now=True)
+    assert not packages.keeps(TOOL)
+
+
+def test_trash__is_away(directory: Path) -> None:
+    """What was removed stays ours while the disk of the directory is away."""
+    drop(directory, WHEEL)
+    packages = Packages(directory)
+    packages.remove(TOOL)
+    assert packages.keeps(TOOL)
+    directory.rename(directory.with_name("away"))
+    assert packages.keeps(TOOL)

@@ -12,6 +12,8 @@ from eggproxy.packages.entries import Seen, is_package
 SETTLED = 2.0
 """Seconds after which a folder's time tells of every change: file systems count in steps."""
 
+_GONE = (FileNotFoundError, NotADirectoryError)
+
 
 class _Mark(NamedTuple):
     """A folder's time of change (ns), since when it is seen so, and whether that can be trusted."""
@@ -25,7 +27,8 @@ class Folders:
     """The files in a directory and in its folders, one level deep; not safe for threads.
 
     `files` has what each looked like, `odd` why something is left out, both by relative path.
-    Hidden names are passed over, and so are links that lead out of the directory.
+    Hidden names are passed over, and so are links that lead out of the directory. What cannot be
+    looked at now is as it was: a file that seemed gone would leave its name to upstream.
     """
 
     def __init__(self, root: Path) -> None:
@@ -49,9 +52,12 @@ class Folders:
 
     def restat(self, path: str) -> bool:
         """Look at one file; say whether it is not as it was."""
-        seen = look_at(f"{self._root}/{path}")
         before = self.files.get(path)
-        if seen == before:
+        try:
+            seen = _seen(f"{self._root}/{path}")
+        except OSError:
+            return False
+        if seen == before or (seen is None and not self._is_there()):
             return False
         folder = path.rpartition("/")[0]
         if seen is None:
@@ -69,10 +75,12 @@ class Folders:
         """Look at a folder; note files that have changed, return folders that are new in it."""
         try:
             modified = os.stat(f"{self._root}/{folder}").st_mtime_ns  # noqa: PTH116  a thousand of them
-        except OSError:
-            self._replace(folder, {}, changed)
-            if folder:
+        except _GONE:
+            if folder and self._is_there():
+                self._replace(folder, {}, changed)
                 self._marks.pop(folder, None)
+            return []
+        except OSError:
             return []
         mark = self._marks.get(folder)
         if mark is not None and mark.modified == modified and mark.settled:
@@ -81,7 +89,10 @@ class Folders:
         if mark is not None and mark.modified == modified:
             first = mark.first
         is_old = time.time() - modified / 1e9 > SETTLED or time.monotonic() - first > SETTLED
-        found, folders = self._listed(folder)
+        try:
+            found, folders = self._listed(folder)
+        except OSError:
+            return []
         self._marks[folder] = _Mark(modified, first, is_old)
         self._replace(folder, found, changed)
         return [name for name in folders if self._marks.setdefault(name, None) is None]
@@ -106,20 +117,20 @@ class Folders:
                 if not folder:
                     folders.append(path)
             elif is_package(entry.name):
-                facts = entry.stat()
-                if stat.S_ISREG(facts.st_mode):
+                facts = _facts(entry)
+                if facts is not None and stat.S_ISREG(facts.st_mode):
                     found[path] = Seen(facts.st_mtime_ns, facts.st_size, facts.st_ino)
         return found, folders
 
     def _entries(self, folder: str) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
-        try:
-            with os.scandir(f"{self._root}/{folder}") as entries:
-                for entry in entries:
-                    if not entry.name.startswith("."):
-                        yield (f"{folder}/{entry.name}" if folder else entry.name), entry
-        except OSError:
-            # It has gone, or may not be read: then it has nothing to offer.
-            return
+        with os.scandir(f"{self._root}/{folder}") as entries:
+            for entry in entries:
+                if not entry.name.startswith("."):
+                    yield (f"{folder}/{entry.name}" if folder else entry.name), entry
+
+    def _is_there(self) -> bool:
+        """Say whether the directory itself is there, as it is not while its disk is away."""
+        return os.path.isdir(self._root)  # noqa: PTH112  it is asked of each file that is gone
 
     def _leaves(self, path: str) -> bool:
         root = os.path.realpath(self._root)
@@ -129,9 +140,25 @@ class Folders:
 def look_at(path: str) -> Seen | None:
     """See what a file looks like; None if there is none."""
     try:
-        facts = os.stat(path)  # noqa: PTH116  it is done for each file of a page
+        return _seen(path)
     except OSError:
+        return None
+
+
+def _seen(path: str) -> Seen | None:
+    """See what a file looks like; None if there is none. Raises OSError where nobody can tell."""
+    try:
+        facts = os.stat(path)  # noqa: PTH116  it is done for each file of a page
+    except _GONE:
         return None
     if not stat.S_ISREG(facts.st_mode):
         return None
     return Seen(facts.st_mtime_ns, facts.st_size, facts.st_ino)
+
+
+def _facts(entry: "os.DirEntry[str]") -> os.stat_result | None:
+    """Take the facts of what is listed; None if it is gone already, or is a link to nothing."""
+    try:
+        return entry.stat()
+    except _GONE:
+        return None

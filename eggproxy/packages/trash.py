@@ -37,7 +37,8 @@ class Trash:
         try:
             changed = os.stat(self._folder).st_mtime_ns  # noqa: PTH116  it is asked at each request
         except OSError:
-            return False
+            # There has been none yet, or its disk is away: no name is let go of for that.
+            return project in self._names
         if changed != self._changed or time.time() - changed / 1e9 < 1:
             with contextlib.suppress(OSError):
                 self._names = frozenset(entry.name for entry in self._folder.iterdir())

@@ -75,10 +75,15 @@ class Hosts:
         return any(fnmatchcase(host, each) or fnmatchcase(netloc, each) for each in self._allowed)
 
     def _is_public(self) -> bool:
-        """Say whether the index itself has a public address; asked once, if ever."""
+        """Say whether the index itself has a public address; asked once, if ever.
+
+        While nobody can tell, it counts as public: what is refused then can be had later.
+        """
         if self._public is None:
             addresses = self._resolve(self._own)
-            self._public = bool(addresses) and not any(map(_is_inner, addresses))
+            if not addresses:
+                return True
+            self._public = not any(map(_is_inner, addresses))
         return self._public
 
 
