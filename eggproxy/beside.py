@@ -38,11 +38,16 @@ class Theirs:
 def ask(target: ProjectTarget | ListTarget, otherwise: Otherwise) -> Theirs | None:
     """Have the page of the index; None where it cannot be had."""
     try:
-        answer = otherwise(dataclasses.replace(target, media_type=None), Preference(JSON_V1))
-        if isinstance(answer, Ready):
-            return Theirs(str(tuple(signature(answer.path))), answer.path)
+        return have(target, otherwise)
     except (EggProxyError, OSError):
         return None
+
+
+def have(target: ProjectTarget | ListTarget, otherwise: Otherwise) -> Theirs | None:
+    """Have the page of the index. Raises EggProxyError, OSError."""
+    answer = otherwise(dataclasses.replace(target, media_type=None), Preference(JSON_V1))
+    if isinstance(answer, Ready):
+        return Theirs(str(tuple(signature(answer.path))), answer.path)
     if isinstance(answer, Text):
         return Theirs(hashlib.sha256(answer.body).hexdigest(), answer.body)
     return None
@@ -69,23 +74,34 @@ def merged(ours: ProjectDetail, theirs: Theirs) -> ProjectDetail:
     )
 
 
-def listed(ours: list[NormalizedName], theirs: Theirs | None) -> ProjectList:
-    """List our projects, and then those of the index. Raises what reading that list raises."""
+def listed(
+    ours: list[NormalizedName],
+    theirs: Theirs | None,
+    is_listed: Callable[[NormalizedName], bool] | None = None,
+) -> ProjectList:
+    """List our projects, and then those of the index that may be listed; None: all may.
+
+    Raises what reading that list raises.
+    """
     own = [ListedProject(name=name) for name in ours]
     if theirs is None:
         return ProjectList(projects=own, api_version=API_VERSION)
     found = parse.project_list(theirs.body(), content_type=JSON_V1, url=_BASE)
     return ProjectList(
-        projects=_beside(own, frozenset(ours), found),
+        projects=_beside(own, frozenset(ours), found, is_listed),
         api_version=found.api_version,
         meta=found.meta,
     )
 
 
 def _beside(
-    own: list[ListedProject], names: frozenset[NormalizedName], found: ProjectList
+    own: list[ListedProject],
+    names: frozenset[NormalizedName],
+    found: ProjectList,
+    is_listed: Callable[[NormalizedName], bool] | None,
 ) -> Iterator[ListedProject]:
     yield from own
     for project in found.projects:
-        if normalize(project.name) not in names:
+        name = normalize(project.name)
+        if name not in names and (is_listed is None or is_listed(name)):
             yield project

@@ -4,15 +4,15 @@ The main one is at the prefix itself. A channel with a name is at `/+NAME/` belo
 files lie in the folder `+NAME` of the main one's directory, which no project's name can be.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
+from eggproxy.access import Access
 from eggproxy.completion import Completer, ProjectCompletion
 from eggproxy.config import Configuration, IndexSettings
 from eggproxy.errors import NoSuchProjectError
 from eggproxy.freshness import Lifetime
 from eggproxy.health import Health
-from eggproxy.names import NormalizedName
 from eggproxy.own import Own
 from eggproxy.packages import Packages
 from eggproxy.pages import Pages
@@ -72,11 +72,11 @@ def channels(
     configuration: Configuration,
     health: Health,
     packages: Packages,
-    is_listed: Callable[[NormalizedName], bool] = lambda _project: True,
+    access: Access,
 ) -> dict[str, Channel]:
     """Make the channels of a configuration, by name; names of our `packages` are ours in each.
 
-    `is_listed` says which of those may stand in the project list.
+    `access` says which names may stand in the project list.
     """
     names = dict.fromkeys([MAIN, *(each.channel or MAIN for each in configuration.indexes)])
     root = configuration.eggs_directory
@@ -86,7 +86,7 @@ def channels(
             root / f"+{name}" if name else root,
             [each for each in configuration.indexes if (each.channel or MAIN) == name],
             health,
-            Own(packages, is_main=name == MAIN, is_listed=is_listed),
+            Own(packages, channel=name, is_listed=access.is_listed, listing=access.listing),
         )
         for name in names
     }

@@ -67,7 +67,7 @@ class Front:
         self.health = Health()
         self.packages = packages_of(configuration)
         self._generation = -1
-        self.channels = channels(configuration, self.health, self.packages, self.access.is_listed)
+        self.channels = channels(configuration, self.health, self.packages, self.access)
         self._main = self.channels[MAIN]
         self._displacer = Displacer(self.packages, [each.store for each in self.channels.values()])
         self._channel_names = frozenset(self.channels)

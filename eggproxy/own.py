@@ -20,7 +20,7 @@ from eggproxy.names import NormalizedName, distribution_of
 from eggproxy.negotiation import Preference
 from eggproxy.packages import Packages
 from eggproxy.packages.describing import describe
-from eggproxy.packages.site import rendered, rendered_list
+from eggproxy.packages.site import Site, rendered, rendered_list
 from eggproxy.paths import FileTarget, ListTarget, ProjectTarget, Target
 
 HOLD = 1.0
@@ -41,8 +41,9 @@ class EmptyProjectError(NotFoundError):
 class Own:
     """Answers for projects of our own, and the project list with them among the others.
 
-    A channel that is not `is_main` lists only what it has itself, and mixes nothing. `is_listed`
-    says which of our names may stand in the list for all who may read that.
+    A `channel` with a name lists only what it has itself, and mixes nothing. `is_listed` says which
+    names may stand in the list for all who may read that; `listing` differs where that does, and
+    is empty where all may.
     """
 
     def __init__(
@@ -50,11 +51,14 @@ class Own:
         packages: Packages,
         clock: Callable[[], float] = time.time,
         *,
-        is_main: bool = True,
+        channel: str = "",
         is_listed: Callable[[NormalizedName], bool] = lambda _project: True,
+        listing: str = "",
     ) -> None:
         self._packages = packages
-        self._is_main = is_main
+        self._is_main = not channel
+        self._lists = Site(packages.own / "lists" / channel) if channel else packages.site
+        self._listing = listing
         self._is_listed = is_listed
         self.keeps = packages.keeps
         self._clock = clock
@@ -66,9 +70,10 @@ class Own:
                 return self._project(target, _settled(target, preference), otherwise)
             case FileTarget(project=project) if self._packages.owns(project):
                 return self._file(target, preference, otherwise)
-            case ListTarget() if self._is_main:
-                projects = list(filter(self._is_listed, self._packages.projects()))
-                if projects:
+            case ListTarget() if self._is_main or self._listing:
+                ours = self._packages.projects() if self._is_main else []
+                projects = list(filter(self._is_listed, ours))
+                if projects or self._listing:
                     return self._list(projects, target, _settled(target, preference), otherwise)
         return otherwise(target, preference)
 
@@ -91,11 +96,11 @@ class Own:
             # A directory that may only be read serves as well, if not as quickly.
             detail.facts()
             return _text(rendered(detail.describe())[preference.form], preference)
-        return self._page(project, preference)
+        return self._page(self._packages.site, project, preference)
 
-    def _page(self, project: NormalizedName | None, preference: Preference) -> Ready:
+    def _page(self, site: Site, project: NormalizedName | None, preference: Preference) -> Ready:
         return Ready(
-            path=self._packages.site.page(project, preference.form, packed=preference.gzip),
+            path=site.page(project, preference.form, packed=preference.gzip),
             content_type=preference.content_type,
             cache_control=PAGE_CACHE_CONTROL,
             cache_status="hit",
@@ -133,15 +138,17 @@ class Own:
         otherwise: Otherwise,
     ) -> Ready | Text:
         """Have the list of our projects and of the index's; one that is down hides none of ours."""
-        theirs = beside.ask(target, otherwise)
+        # With none of ours, what the index has to say is said: its error, too.
+        theirs = beside.ask(target, otherwise) if projects else beside.have(target, otherwise)
+        is_listed = self._is_listed if self._listing else None
         ours = hashlib.sha256("\n".join(projects).encode()).hexdigest()
-        facts = f"{ours} {theirs.token if theirs else ''}"
+        facts = f"{ours} {theirs.token if theirs else ''} {self._listing}".rstrip()
         try:
-            self._packages.site.have_list(facts, lambda: beside.listed(projects, theirs))
+            self._lists.have_list(facts, lambda: beside.listed(projects, theirs, is_listed))
         except StorageError:
-            pages = rendered_list(beside.listed(projects, theirs))
+            pages = rendered_list(beside.listed(projects, theirs, is_listed))
             return _text(pages[preference.form], preference)
-        return self._page(None, preference)
+        return self._page(self._lists, None, preference)
 
 
 class _Detail:

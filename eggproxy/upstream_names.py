@@ -3,6 +3,7 @@
 import logging
 
 from eggproxy import parse
+from eggproxy.access import Access
 from eggproxy.channels import channels
 from eggproxy.config import Configuration
 from eggproxy.health import Health
@@ -20,7 +21,7 @@ def upstream_names(
     """
     names: set[NormalizedName] = set()
     is_known = False
-    for channel in channels(configuration, Health(), packages).values():
+    for channel in channels(configuration, Health(), packages, Access()).values():
         if online:
             logging.getLogger("eggproxy").addHandler(logging.NullHandler())
             channel.store.prepare()

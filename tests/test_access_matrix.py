@@ -5,12 +5,16 @@ A route, or a new property of one, that has no row here fails `test_matrix__has_
 
 import dataclasses
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Literal, NamedTuple, get_args, get_type_hints
 
 import pytest
 
-from eggproxy import paths
+from eggproxy import config, paths
+from eggproxy.wsgi import make_application
 from tests.access_site import CALLERS, FILE, OWN, Site, open_site
+from tests.test_wsgi import call
+from tests.upstream import Upstream
 
 Guard = Literal["open", "acme", "list"]
 
@@ -164,3 +168,27 @@ def test_matrix__list_names(site: Site) -> None:
         assert b"open-tool" in body
         assert b"acme-own" not in body
         assert b"acme-reserved" not in body
+
+
+@pytest.mark.parametrize("channel", ["", "+other/"])
+def test_matrix__list_names_of_an_index(site: Site, channel: str) -> None:
+    """The list has no closed project of an index either, in any channel and representation."""
+    for path in (f"/pypi/{channel}", f"/pypi/{channel}index.json", f"/simple/{channel}index.html"):
+        _status, _headers, body = site.ask("user with right", path)
+        assert b"open-tool" in body
+        assert b"acme-tool" not in body
+
+
+def test_list__closed_projects_of_an_index_alone(tmp_path: Path, upstream: Upstream) -> None:
+    """Without a project of our own it is so too; what keeps the index from answering is told."""
+    (tmp_path / "eggproxy.conf").write_text("[access]\n[[acme-*]]\nread = alice\n")
+    options = {"eggs_directory": str(tmp_path / "eggs"), "index": upstream.index_url}
+    loaded = config.load(path=tmp_path / "eggproxy.conf", environ={}, options=options)
+    application = make_application(loaded)
+    upstream.add("acme-tool", FILE, b"wheel")
+    upstream.add("open-tool", "open_tool-1.0.zip", b"zip")
+    with upstream.down():
+        assert call(application, "/pypi/")[0].startswith("50")
+    _status, _headers, body = call(make_application(loaded), "/pypi/")
+    assert b"open-tool" in body
+    assert b"acme-tool" not in body

@@ -34,6 +34,8 @@ class Access:
         self._files = Files(users_file, tokens_file)
         self._identification = Identification(self._files, uses, clock)
         self.is_open = self._rules.is_open
+        # Differs where `is_listed` does; empty where all names may be listed.
+        self.listing = self._rules.listing
 
     def check(self) -> None:
         """Raise ConfigurationError if users or tokens cannot be read, or one of them is unsafe."""

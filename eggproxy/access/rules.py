@@ -1,5 +1,6 @@
 """Rules: which of them decides about a project, and whom it lets in."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Protocol
@@ -56,6 +57,8 @@ class Rules:
         self._rules = sorted(rules, key=_particularity)
         self._groups = {name: frozenset(members) for name, members in groups.items()}
         self.is_open = all(ANYONE in self.subjects("read", None, rule) for rule in rules)
+        # Differs where other names may be listed; empty where all may.
+        self.listing = "" if self.is_open else _digest(self._rules)
 
     def subjects(
         self, action: Action, project: NormalizedName | None, only: Rule | None = None
@@ -113,6 +116,11 @@ class Rules:
 
 def _fits(pattern: str, project: NormalizedName | None) -> bool:
     return pattern == "*" if project is None else fnmatchcase(project, pattern)
+
+
+def _digest(rules: Sequence[Rule]) -> str:
+    said = repr([(rule.pattern, rule.read) for rule in rules])
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
 def _particularity(rule: Rule) -> tuple[bool, int, int]:
