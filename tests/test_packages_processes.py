@@ -3,12 +3,15 @@
 import hashlib
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from eggproxy.names import NormalizedName
 from eggproxy.packages import Packages
+from eggproxy.packages.adding import put
 from tests.distributions import make_wheel
 from tests.packages import drop
 from tests.servers import clean_environment
@@ -126,3 +129,24 @@ def test_journal__grows_and_is_rewritten(directory: Path, monkeypatch: pytest.Mo
     assert len([line for line in lines if line]) < 8
     assert other.detail(TOOL)
     assert Packages(directory).projects() == ["acme-tool", "other"]
+
+
+def test_put__folder_is_being_removed(tmp_path: Path) -> None:
+    """A file finds its place although the project's last one, and its folder, are just removed."""
+    (tmp_path / "incoming").write_bytes(b"wheel")
+    folder, stop = tmp_path / "acme-tool", threading.Event()
+
+    def remove() -> None:
+        while not stop.wait(0.0002):
+            with suppress(OSError):
+                folder.rmdir()
+
+    thread = threading.Thread(target=remove)
+    thread.start()
+    try:
+        for number in range(300):
+            assert put(tmp_path / "incoming", folder / f"{number}.whl", overwrite=False)
+            (folder / f"{number}.whl").unlink()
+    finally:
+        stop.set()
+        thread.join()

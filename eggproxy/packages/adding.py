@@ -7,6 +7,8 @@ from pathlib import Path
 
 from eggproxy.packages.errors import FileExistsConflictError
 
+_TRIES = 10
+
 
 def put(incoming: Path, target: Path, *, overwrite: bool) -> bool:
     """Move a file to its place on the same file system, and have it on the disk for good.
@@ -15,11 +17,8 @@ def put(incoming: Path, target: Path, *, overwrite: bool) -> bool:
     are, OSError; then nothing has changed.
     """
     _flush(incoming)
-    with contextlib.suppress(FileExistsError):
-        target.parent.mkdir(parents=True)
     try:
-        # Unlike a renaming this never replaces: of all who come at once one is the first.
-        target.hardlink_to(incoming)
+        _link(incoming, target)
     except FileExistsError:
         if is_same(incoming, target):
             return False
@@ -39,6 +38,20 @@ def is_same(one: Path, other: Path) -> bool:
             if block != second.read(1 << 20):
                 return False
     return True
+
+
+def _link(incoming: Path, target: Path) -> None:
+    """Give a file its name; who removes a project's last file may be removing the folder as well.
+
+    Unlike a renaming this never replaces: of all who come at once one is the first.
+    """
+    for _again in range(_TRIES):
+        with contextlib.suppress(FileExistsError):
+            target.parent.mkdir(parents=True)
+        with contextlib.suppress(FileNotFoundError):
+            target.hardlink_to(incoming)
+            return
+    target.hardlink_to(incoming)
 
 
 def _replace(incoming: Path, target: Path) -> None:
