@@ -45,7 +45,9 @@ class PageFiles:
     ) -> None:
         """Put all representations of a page in place. Raises StorageError."""
         contents = {}
-        for form, page in pages.items():
+        # The plain JSON comes into place last: where that is new, all is.
+        for form in sorted(pages, key=FORMS.index, reverse=True):
+            page = pages[form]
             packed = igzip.compress(page, twins.PACKING, mtime=0)
             contents[self.path(project, form, packed=True, kind=kind)] = packed
             contents[self.path(project, form, packed=False, kind=kind)] = page

@@ -113,7 +113,7 @@ def make_project(home: Path, name: str, place: Place, *, size: int = 0) -> None:
     """Write a project that each client can build, and a wheel and an sdist that are built."""
     module = name.replace("-", "_")
     home.mkdir()
-    (home / f"{module}.py").write_text('"""A probe."""\n')
+    (home / f"{module}.py").write_text(f'"""A probe, {size}."""\n')
     (home / "setup.py").write_text(
         "from setuptools import setup\n"
         f"setup(name={name!r}, version='1.0', py_modules=[{module!r}])\n"
