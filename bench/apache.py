@@ -58,12 +58,8 @@ class _Site:
 def stored(lab: Lab) -> Iterator[Row]:
     """Measure CPU a request for a stored page and a stored file of 10 KB."""
     with ExitStack() as stack:
-        home = stack.enter_context(httpd.public_directory())
+        home, name, index = _index(stack, lab)
         eggs = home / "eggs"
-        eggs.mkdir()
-        httpd.give_away(eggs)
-        name = _write_index(root := lab.folder("upstream"))
-        index = stack.enter_context(lab.upstream(root)).url
         # All are of one kind, prefork, and serve the same directory.
         _, python = _mod_python(stack, home, eggs, index)
         for path in ("small/", f"small/{name}"):
@@ -80,13 +76,8 @@ def stored(lab: Lab) -> Iterator[Row]:
 def memory(lab: Lab) -> Iterator[Row]:
     """Measure by how much a child of httpd grows over many requests, once it is warm."""
     with ExitStack() as stack:
-        home = stack.enter_context(httpd.public_directory())
-        eggs = home / "eggs"
-        eggs.mkdir()
-        httpd.give_away(eggs)
-        name = _write_index(root := lab.folder("upstream"))
-        index = stack.enter_context(lab.upstream(root)).url
-        server, site = _mod_python(stack, home, eggs, index)
+        home, name, index = _index(stack, lab)
+        server, site = _mod_python(stack, home, home / "eggs", index)
         for what, path in (("page", "small/"), ("file of 10 KB", f"small/{name}")):
             _ask_often(site.url + path, WARM)
             before = _resident(server.process.pid)
@@ -99,6 +90,15 @@ def memory(lab: Lab) -> Iterator[Row]:
                 target=1,
                 unit=" byte",
             )
+
+
+def _index(stack: ExitStack, lab: Lab) -> tuple[Path, str, str]:
+    """Make a home with an eggs directory, and an index; give its file's name and its URL too."""
+    home = stack.enter_context(httpd.public_directory())
+    (eggs := home / "eggs").mkdir()
+    httpd.give_away(eggs)
+    name = _write_index(root := lab.folder("upstream"))
+    return home, name, stack.enter_context(lab.upstream(root)).url
 
 
 def _ask_often(url: str, count: int) -> None:

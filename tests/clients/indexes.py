@@ -91,12 +91,13 @@ def devpi(home: Path) -> Iterator[str]:
         login = {"user": "root", "password": "root"}
         token = session.post(f"{url}/+login", json=login, timeout=PATIENCE).json()
         session.auth = ("root", token["result"]["password"])
-        made = session.put(f"{url}/root/dev", json={"bases": []}, timeout=PATIENCE)
+        stage = f"{url}/{login['user']}/dev"
+        made = session.put(stage, json={"bases": []}, timeout=PATIENCE)
         assert made.status_code == requests.codes.ok, made.text
         for distributions in PROJECTS.values():
             for each in distributions:
-                _upload(session, f"{url}/root/dev/", each)
-        yield f"{url}/root/dev/+simple/"
+                _upload(session, f"{stage}/", each)
+        yield f"{stage}/+simple/"
 
 
 def _upload(session: requests.Session, url: str, distribution: Distribution) -> None:
