@@ -53,6 +53,8 @@ class Fronts:
         if req.main is not None:
             # Another module only asks what would be at some address.
             return DECLINED
+        # Apache's own would stay where the native route found no file and left it to us.
+        req.status = 200
         options = req.get_options()
         prefix = (options.get("URLPrefix") or "").rstrip("/") or None
         request = request_of(req, prefix)

@@ -388,7 +388,6 @@ def test_apache__of_an_ordinary_user(module: Module, mpm: httpd.Mpm) -> None:
             for _ in range(2):
                 found = ask(apache.url, f"/pypi/zope-demo/{wheel.filename}")
                 assert (found.status, found.body) == (200, wheel.content)
-                wait_until((eggs / "zope-demo" / wheel.filename).exists)
 
 
 class Served(NamedTuple):
