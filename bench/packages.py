@@ -1,5 +1,6 @@
 """A set of real packages, copied once from the public index, as an index of our own."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -66,7 +67,6 @@ def _copy_page(wheel: Path, pages: Path) -> None:
     else:
         links = BeautifulSoup(answer.content, "lxml").find_all("a")
         files = [_from_anchor(link) for link in links]
-    # The digests of metadata hold for the few files whose metadata we have; see `write_index`.
     wanted = ("filename", "hashes", "requires-python", "size", "upload-time", "yanked")
     entries = [{key: file[key] for key in wanted if key in file} for file in files]
     (pages / f"{project}.json").write_text(json.dumps(entries))
@@ -94,7 +94,20 @@ def write_index(folder: Path, root: Path, base: str) -> int:
         entries: list[Entry] = json.loads(page.read_text())
         for entry in entries:
             entry["url"] = base + entry["filename"]
+            entry.update(_as_public_index_has(entry["filename"]))
             if entry["filename"] in copied:
                 entry.update(file_entry(copied[entry["filename"]], entry["url"]))
         write_pages(root / "simple" / page.stem, page.stem, entries, [])
     return len(pages)
+
+
+def _as_public_index_has(filename: str) -> Entry:
+    """Make up what the public index says in JSON of every file, of those that nobody will ask for.
+
+    An index that lacks it would have its pages completed, which is another measurement.
+    """
+    digest = hashlib.sha256(filename.encode()).hexdigest()
+    entry: Entry = {"size": 1_000_000 + int(digest[:4], 16)}
+    if filename.endswith(".whl"):
+        entry["core-metadata"] = {"sha256": digest}
+    return entry

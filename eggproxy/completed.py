@@ -52,7 +52,7 @@ def lacking(file: File) -> int:
 def lacks_metadata(detail: ProjectDetail | None) -> bool:
     """Say whether there are wheels of which no metadata is promised."""
     names = [file.filename for file in detail.files if not file.core_metadata] if detail else []
-    return any(name.endswith(".whl") for name in names)
+    return ".whl\n" in "\n".join([*names, ""])
 
 
 def is_complete(detail: ProjectDetail) -> bool:

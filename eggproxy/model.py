@@ -14,8 +14,11 @@ API_VERSION = (1, 4)
 """Newest version of the Simple API that is understood whole (PEP 792)."""
 
 
-class File(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False, rename="kebab"):
-    """One distribution of a project, as its index lists it; also its form in JSON (PEP 691)."""
+class File(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, rename="kebab"):
+    """One distribution of a project, as its index lists it; also its form in JSON (PEP 691).
+
+    Thousands at a time are made by position, in this order.
+    """
 
     # PEP 691: "The filename that is being represented."
     filename: str

@@ -65,8 +65,11 @@ def _places(detail: ProjectDetail) -> set[str]:
     """Name the hosts, or folders of this machine, that files are at: few, of thousands of files."""
     if not detail.files:
         return set()
-    first = _place(detail.files[0].url)
-    return {first, *(_place(file.url) for file in detail.files if not file.url.startswith(first))}
+    urls = [file.url for file in detail.files]
+    first = _place(urls[0])
+    if "\n".join(["", *urls]).count(f"\n{first}") == len(urls):
+        return {first}
+    return set(map(_place, urls))
 
 
 def _place(url: str) -> str:

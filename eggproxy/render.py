@@ -7,7 +7,8 @@ prefix, and a plain static server.
 import re
 from collections.abc import Iterable, Iterator
 from html import escape
-from itertools import islice
+from itertools import islice, starmap
+from operator import attrgetter
 from string import ascii_letters, digits
 from typing import Any
 from urllib.parse import quote
@@ -87,27 +88,28 @@ class _CompletedFile(_ListedFile, frozen=True, omit_defaults=True, gc=False, ren
 
 
 def _files_json(files: list[File]) -> list[Any]:
-    plain = _all_plain(files)
-    page: list[Any] = []
-    for file in files:
-        name = file.filename
-        ours = named_as_ours(file) if file.looked_for else None
-        kind, more = (_CompletedFile, (ours,)) if ours else (_ListedFile, ())
-        here = kind(
-            name,
-            name if plain else link(name),
-            file.hashes,
-            file.requires_python,
-            file.core_metadata,
-            file.gpg_sig,
-            file.yanked,
-            file.size,
-            file.upload_time,
-            file.provenance,
-            *more,
-        )
-        page.append(_with_extra(here, file.extra) if file.extra else here)
+    if not _all_plain(files):
+        return [_file_json(file, link(file.filename)) for file in files]
+    page: list[Any] = list(starmap(_ListedFile, map(_as_listed, files)))
+    for place, file in enumerate(files):
+        if file.looked_for or file.extra:
+            page[place] = _file_json(file, file.filename)
     return page
+
+
+# The values of `_ListedFile`; a plain filename is its own link.
+_as_listed = attrgetter(
+    *("filename", "filename"),
+    *(name for name in _ListedFile.__struct_fields__ if name not in {"filename", "url"}),
+)
+
+
+def _file_json(file: File, url: str) -> _ListedFile | dict[str, Any]:
+    ours = named_as_ours(file) if file.looked_for else None
+    name, _name, *values = _as_listed(file)
+    kind, more = (_CompletedFile, (ours,)) if ours else (_ListedFile, ())
+    listed = kind(name, url, *values, *more)
+    return _with_extra(listed, file.extra) if file.extra else listed
 
 
 def _with_extra(file: _ListedFile, extra: dict[str, Any]) -> dict[str, Any]:
@@ -152,12 +154,10 @@ def _anchors(files: list[File]) -> Iterable[str]:
 
 def _fragments(files: list[File]) -> Iterable[str]:
     """Write what follows the URL of each file: a digest, or else what setuptools wants there."""
-    digests = _digests([file.hashes for file in files])
+    digests = _digests([file.hashes for file in files], "#")
     if "" not in digests:
-        return [f"#{digest}" for digest in digests]
-    return [
-        f"#{digest}" if digest else _egg(file) for digest, file in zip(digests, files, strict=True)
-    ]
+        return digests
+    return [digest or _egg(file) for digest, file in zip(digests, files, strict=True)]
 
 
 def _requirements(files: list[File]) -> Iterable[str]:
@@ -175,20 +175,21 @@ def _others(files: list[File]) -> Iterable[str]:
     claims = [file.core_metadata for file in files]
     # Those of archives, which have none, must not keep the others from the quick way.
     digests = iter(_digests([claim for claim in claims if claim and isinstance(claim, dict)]))
-    return [
-        (f' data-core-metadata="{_claimed(claim, digests)}"' if claim else "")
-        + (
-            _rare_attributes(file)
-            if file.yanked or file.gpg_sig is not None or file.provenance is not None
-            else ""
-        )
-        for file, claim in zip(files, claims, strict=True)
+    claimed = [_claimed(claim, digests) if claim else "" for claim in claims]
+    rare = [
+        place
+        for place, file in enumerate(files)
+        if file.yanked or file.gpg_sig is not None or file.provenance is not None
     ]
+    for place in rare:
+        claimed[place] += _rare_attributes(files[place])
+    return claimed
 
 
 def _claimed(claim: bool | dict[str, str], digests: Iterator[str]) -> str:  # noqa: FBT001  it is data
     """Write what is said of metadata; the digests are those of all claims that have some."""
-    return next(digests) or "true" if isinstance(claim, dict) else "true"
+    claimed = next(digests) or "true" if isinstance(claim, dict) else "true"
+    return f' data-core-metadata="{claimed}"'
 
 
 def _all_plain(files: list[File]) -> bool:
@@ -212,18 +213,19 @@ def _egg(file: File) -> str:
     return "" if file.egg_fragment is None else f"#egg={_escape(quote(file.egg_fragment))}"
 
 
-def _digests(column: list[dict[str, str]]) -> list[str]:
+def _digests(column: list[dict[str, str]], prefix: str = "") -> list[str]:
     """Write the strongest of each file's digests as `name=hex`; "" if there is none."""
     usual = [hashes.get("sha256", "") for hashes in column]
     if "" not in usual and consists_of("".join(usual), _HEX):
-        return [f"sha256={digest}" for digest in usual]
-    return [_digest(hashes) for hashes in column]
+        prefix += "sha256="
+        return [prefix + digest for digest in usual]
+    return [_digest(hashes, prefix) for hashes in column]
 
 
-def _digest(hashes: dict[str, str]) -> str:
+def _digest(hashes: dict[str, str], prefix: str) -> str:
     for name in _FRAGMENT_DIGESTS:
         if digest := hashes.get(name):
-            return f"{name}={_escape(digest)}"
+            return f"{prefix}{name}={_escape(digest)}"
     return ""
 
 

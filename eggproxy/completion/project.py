@@ -89,9 +89,16 @@ class ProjectCompletion:
             self._keep(project, search.run())
 
     def wants_metadata(self, project: NormalizedName) -> bool:
-        """Say whether there are wheels whose metadata can perhaps be had from afar."""
+        """Say whether there are wheels whose metadata can perhaps be had from afar.
+
+        Not where the index promises some of any: what it has not there is of old wheels.
+        """
         record = self._store.record(project)
-        return record is not None and bool(self._lacking_metadata(project, record))
+        if record is None or record.detail is None:
+            return False
+        if any(file.core_metadata for file in record.detail.files):
+            return False
+        return bool(self._lacking_metadata(project, record))
 
     def _lacking_metadata(
         self, project: NormalizedName, record: Record

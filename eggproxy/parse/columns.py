@@ -6,6 +6,7 @@ not thousands. Only where the answer is no is there a look at each.
 
 import re
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 
 from eggproxy.characters import consists_of
 
@@ -52,8 +53,7 @@ def _are_lower_case(column: Sequence[Metadata]) -> bool:
     present = [value for value in column if isinstance(value, dict)]
     try:
         # Nearly all indexes give this one, and no other.
-        digests = [value["sha256"] for value in present]
+        digests = "".join(map(itemgetter("sha256"), present))
     except KeyError:
         return False
-    alone = sum(map(len, present)) == len(present)
-    return alone and consists_of("".join(digests), b"0123456789abcdef")
+    return sum(map(len, present)) == len(present) and consists_of(digests, b"0123456789abcdef")

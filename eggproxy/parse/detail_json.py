@@ -52,15 +52,16 @@ def _check_name(page: _Page, project: NormalizedName) -> None:
 def _files(page: _Page, url: str) -> list[File]:
     if "files" not in page:
         raise Nonsense("sent JSON without files")
-    files: dict[str, File] = {}
-    empty = True
-    for file in file_json.files(page["files"], Base(url)):
-        empty = False
-        if file is not None:
-            files.setdefault(file.filename, file)
-    if not files and not empty:
+    listed = file_json.files(page["files"], Base(url))
+    usable = [file for file in listed if file is not None]
+    if listed and not usable:
         raise Nonsense("sent a page with no usable file")
-    return list(files.values())
+    if len({file.filename for file in usable}) == len(usable):
+        return usable
+    first: dict[str, File] = {}
+    for file in usable:
+        first.setdefault(file.filename, file)
+    return list(first.values())
 
 
 def _versions(page: _Page) -> list[str] | None:

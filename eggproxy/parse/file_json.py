@@ -1,6 +1,7 @@
 """The files of a project's page in JSON: exactly as they are, or else as they were meant."""
 
 from collections.abc import Sequence
+from itertools import repeat
 from typing import Annotated, Any
 
 import msgspec
@@ -68,37 +69,29 @@ def _files(entries: Sequence[Entry], extras: Sequence[_Extra], base: Base) -> li
         return address.url if address and address.url != base.url else None
 
     said = [entry.url for entry in entries]
+    filenames = mended([entry.filename for entry in entries], _are_usual_filenames, _filename)
     urls = mended(said, are_usual, resolved)
-    columns = zip(
-        entries,
-        extras,
-        mended([entry.filename for entry in entries], _are_usual_filenames, _filename),
+    # Each value of all files at once, and all by position: this is most of the work on a page.
+    made = map(
+        File,
+        filenames,
         urls,
         _hashes(entries) if urls is said else _hashes_and_fragments(entries),
+        [entry.requires_python or None for entry in entries],
         _core_metadata(entries),
+        [entry.gpg_sig for entry in entries],
+        # PEP 592, PEP 691: yanked is what has a truthy value.
+        [entry.yanked or False for entry in entries],
+        [entry.size for entry in entries],
         mended([entry.upload_time for entry in entries], _are_usual_upload_times, upload_time),
         mended([entry.provenance for entry in entries], are_usual, resolved),
-        strict=True,
+        repeat(None),
+        repeat(0),
+        extras,
     )
-    return [
-        None
-        if filename is None or url is None
-        else File(
-            filename=filename,
-            url=url,
-            hashes=hashes,
-            requires_python=entry.requires_python or None,
-            core_metadata=core_metadata,
-            gpg_sig=entry.gpg_sig,
-            # PEP 592, PEP 691: yanked is what has a truthy value.
-            yanked=entry.yanked or False,
-            size=entry.size,
-            upload_time=time,
-            provenance=provenance,
-            extra=extra,
-        )
-        for entry, extra, filename, url, hashes, core_metadata, time, provenance in columns
-    ]
+    if None not in filenames and None not in urls:
+        return list(made)
+    return [None if None in {file.filename, file.url} else file for file in made]
 
 
 def _filename(name: str) -> str | None:

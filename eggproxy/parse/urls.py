@@ -49,9 +49,8 @@ def are_usual(urls: Sequence[str]) -> bool:
     origin = _ORIGIN(urls[0])
     if origin is not None:
         # Those of a page are often of one host, and then there is a quick way.
-        host, length = origin[0], len(origin[0])
-        paths = [url[length:] for url in urls if url.startswith(host)]
-        if len(paths) == len(urls) and consists_of("".join(paths), _IN_PATH):
+        begin, text = f"\n{origin[0]}", "\n".join(["", *urls])
+        if text.count(begin) == len(urls) and consists_of(text.replace(begin, ""), _IN_PATH):
             return True
     return all(map(_USUAL, urls))
 

@@ -39,7 +39,10 @@ each of them while another thread reads a large page.
 """
 
 # Of glibc's malloc.h.
-_M_ARENA_MAX = -8
+_M_ARENA_MAX, _M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -8, -3, -1
+_KEPT = 16 << 20
+"""Bytes of free memory that are kept for the next page of thousands of files, rather than given
+back to the system, which would have to clear them anew."""
 
 WHOLE = "eggproxy.whole"
 """ASGI extension: sends a whole response, with a reason phrase, for which ASGI has no room."""
@@ -255,7 +258,10 @@ def _share_memory() -> None:
     It has up to eight a core, and a thread that ends leaves its own with holes.
     """
     with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_M_ARENA_MAX, 2)
+        mallopt(_M_MMAP_THRESHOLD, _KEPT)
+        mallopt(_M_TRIM_THRESHOLD, _KEPT)
 
 
 async def _when_whole(

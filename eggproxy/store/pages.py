@@ -53,6 +53,7 @@ class PageFiles:
             contents[self.path(project, form, packed=False, kind=kind)] = page
         with atomic.storage_errors(self._root / project):
             atomic.replace(contents, scratch=self._scratch)
+            self._note_whole(project, kind, self._signature(project, kind))
 
     def write_stored(self, project: NormalizedName, pages: Mapping[Form, bytes]) -> None:
         """Put the page of files on disk in place, if it is another; without `pages` there is none.
@@ -87,19 +88,33 @@ class PageFiles:
 
     def is_whole(self, project: NormalizedName | None, kind: PageKind = "index") -> bool:
         """Say whether all representations of a page are there. Raises OSError."""
-        pairs = [
-            [self.path(project, form, packed=packed, kind=kind) for packed in (True, False)]
-            for form in FORMS
-        ]
-        signature = tuple(atomic.signature(path) for pair in pairs for path in pair)
+        signature = self._signature(project, kind)
         if self._seen_whole.get((project, kind)) == signature:
             return True
-        whole = all(twins.are_same(packed, plain) for packed, plain in pairs)
+        whole = all(twins.are_same(packed, plain) for packed, plain in self._twins(project, kind))
         if whole:
-            if len(self._seen_whole) >= _SEEN_WHOLE:
-                self._seen_whole.clear()
-            self._seen_whole[project, kind] = signature
+            self._note_whole(project, kind, signature)
         return whole
+
+    def _twins(self, project: NormalizedName | None, kind: PageKind) -> list[tuple[Path, Path]]:
+        """Name both of each form: the packed page, and the plain one."""
+        return [
+            (
+                self.path(project, form, packed=True, kind=kind),
+                self.path(project, form, packed=False, kind=kind),
+            )
+            for form in FORMS
+        ]
+
+    def _signature(self, project: NormalizedName | None, kind: PageKind) -> object:
+        return tuple(atomic.signature(path) for pair in self._twins(project, kind) for path in pair)
+
+    def _note_whole(
+        self, project: NormalizedName | None, kind: PageKind, signature: object
+    ) -> None:
+        if len(self._seen_whole) >= _SEEN_WHOLE:
+            self._seen_whole.clear()
+        self._seen_whole[project, kind] = signature
 
     def repaired(self, project: NormalizedName | None) -> bool:
         """Make a page whole again of what is left of it; say whether that was possible.
