@@ -8,8 +8,8 @@ EGGS ?= var/eggs
 # Further options of `eggproxy serve`: make serve OPTIONS='--port 9000'
 OPTIONS ?=
 # Debian packages with programs that the tests, or the benchmark, run.
-TEST_PACKAGES ?= apache2 libapache2-mod-python libapache2-mod-wsgi-py3 \
-    libapache2-mod-xsendfile nginx-light openssl
+TEST_PACKAGES ?= apache2 apache2-dev gcc libapache2-mod-python libapache2-mod-wsgi-py3 \
+    libapache2-mod-xsendfile nginx-light openssl python3-dev
 BENCH_PACKAGES ?= nginx-light wrk
 
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests import httpd
+from tests import httpd, mod_wsgi_express
 
 BIN = Path(sys.executable).parent
 """Where the commands of this environment are."""
@@ -160,6 +160,31 @@ WSGIPythonPath {path}
 """
 
 
+def _mod_wsgi_express(job: Job) -> Launch:
+    """Apache as mod_wsgi's own command writes its configuration and runs it."""
+    job.eggs.mkdir(exist_ok=True)
+    httpd.give_away(job.eggs)
+    script = shutil.copy(PROJECT / "apache" / "eggproxy.wsgi", job.home)
+    command = [str(mod_wsgi_express.program()), "start-server", str(script)]
+    # A client that waits for the end of a connection would notice.
+    command += ["--keep-alive-timeout", "100", "--locale", "C.UTF-8"]
+    options = {
+        "host": "127.0.0.1",
+        "port": job.port,
+        "server-root": job.home / "express",
+        "working-directory": job.home,
+        "processes": job.workers,
+        "threads": 32,
+    }
+    for name, value in options.items():
+        command += [f"--{name}", str(value)]
+    for path in httpd.python_path():
+        command += ["--python-path", path]
+    command += mod_wsgi_express.user_options()
+    environment = {"PATH": httpd.CLEAN_PATH, **job.settings}
+    return Launch(command, environment, job.home / "express" / "error_log")
+
+
 def vassal(job: Job) -> Path:
     """Write etc/uwsgi/eggproxy.ini as an administrator would who listens at the job's port."""
     text = (PROJECT / "etc" / "uwsgi" / "eggproxy.ini").read_text()
@@ -230,4 +255,9 @@ FRONT_ENDS = {
     "mod_python-prefork": FrontEnd(_ModPython("prefork"), drops_root=True, refusals=_OF_APACHE),
     "mod_python-event": FrontEnd(_ModPython("event"), drops_root=True, refusals=_OF_APACHE),
 }
-"""All front ends by name."""
+"""All front ends by name, which pass the same tests."""
+
+MORE_FRONT_ENDS = {
+    "mod_wsgi-express": FrontEnd(_mod_wsgi_express, drops_root=True, refusals=_OF_APACHE),
+}
+"""Further ways to run one of them."""

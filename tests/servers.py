@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from tests.frontends import BIN, FRONT_ENDS, Job, clean_environment
+from tests.frontends import BIN, FRONT_ENDS, MORE_FRONT_ENDS, Job, clean_environment
 from tests.httpd import end, free_port
 
 __all__ = ["BIN", "Reply", "Server", "clean_environment", "free_port", "serving"]
@@ -138,13 +138,14 @@ def serving(  # noqa: PLR0913  each is one thing that a test may want otherwise
     **settings: object,
 ) -> Iterator[Server]:
     """Run a server over an index until the end of the block."""
-    chosen = FRONT_ENDS[front_end]
+    chosen = {**FRONT_ENDS, **MORE_FRONT_ENDS}[front_end]
     with chosen.home(tmp_path) as home:
         port = port or free_port()
         eggs = eggs or home / "eggs"
         settings_ = settings_of(index, eggs, **settings)
         launch = chosen.launch(Job(port, workers, home, eggs, {"HOME": str(home), **settings_}))
         log = launch.log or home / f"{front_end}-{port}.log"
+        log.parent.mkdir(exist_ok=True)
         with (
             log.open("ab") as output,
             subprocess.Popen(

@@ -14,10 +14,11 @@ from tests import httpd
 from tests.distributions import make_wheel
 from tests.frontends import BIN, PROJECT, Job, clean_environment, vassal
 from tests.packages import drop
-from tests.servers import Reply, Server, ask, serving, settings_of, wait_for_port, wait_until
+from tests.servers import JSON, Reply, Server, ask, serving, settings_of, wait_for_port, wait_until
 from tests.upstream import Upstream
 
-SERVERS = ["gunicorn", "uwsgi", "paste", "mod_wsgi-daemon", "mod_wsgi-embedded"]
+SERVERS = ["gunicorn", "uwsgi", "paste"]
+SERVERS += ["mod_wsgi-daemon", "mod_wsgi-embedded", "mod_wsgi-express"]
 NAME = "foo_bar-1.0-py3-none-any.whl"
 PATH = f"/pypi/foo-bar/{NAME}"
 # More than is held in memory.
@@ -66,6 +67,16 @@ def test_failed__without_length(server: Server, upstream: Upstream) -> None:
     upstream.ranges = False
     upstream.fail("file", cut_after=600_000)
     assert server.get("/pypi/foo-bar/old-1.0.tar.gz").status == 503
+
+
+def test_stored__by_its_validator(server: Server) -> None:
+    """A stored file comes again, in parts, or not at all where the client has it."""
+    server.get(PATH)
+    wait_until(lambda: server.get(PATH).headers["Cache-Status"] == "eggproxy; hit")
+    assert server.get(PATH).body == BIG
+    assert server.get(PATH, if_none_match=ETAG).status == 304
+    assert server.get(PATH, range="bytes=5-9").body == BIG[5:10]
+    assert server.get("/pypi/foo-bar/", accept=JSON).headers["Content-Type"] == JSON
 
 
 def test_stored__several_ranges(server: Server) -> None:
