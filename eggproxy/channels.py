@@ -58,8 +58,8 @@ class Channel:
             completion = ProjectCompletion(self.store, self.pages, self._index_of)
             self.proxy.restore = completion.restore
             completer = Completer(completion)
-            self.pages.on_first = completer.begin
-            self.pages.on_news = completer.note
+            self.pages.on_page = completer.page_came
+            self.pages.on_file = completer.file_came
 
     def _index_of(self, record: Record, filename: str) -> Upstream:
         """Find the index whose page names a file. Raises NoSuchProjectError for what is ours."""

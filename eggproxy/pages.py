@@ -21,8 +21,9 @@ from eggproxy.model import ProjectDetail
 from eggproxy.names import NormalizedName, distribution_of
 from eggproxy.negotiation import Form
 from eggproxy.outage_pages import OutagePages
+from eggproxy.outcome import Outcome
 from eggproxy.publishing import Publisher, UnstoredError
-from eggproxy.refresh import Outcome, Refresher
+from eggproxy.refresh import Refresher
 from eggproxy.revalidation import REMOVAL_GRACE, SLACK, Revalidator, witness
 from eggproxy.store import EggsDirectory, Record
 from eggproxy.transfer import Wanted
@@ -43,10 +44,6 @@ class PageState:
     chain: str = ""
     # The page itself, where the disk does not take it.
     unstored: Mapping[Form, bytes] | None = None
-
-
-def _ignore(name: Name, news: str) -> None:
-    """Do nothing with the news of a page."""
 
 
 class Pages:
@@ -81,11 +78,10 @@ class Pages:
         self._revalidator = Revalidator(
             store, upstreams, clock, self._health, self._findings, refresher, removal_grace
         )
-        # Told of each page that upstream has sent or confirmed, and how (RFC 9211), and of those of
-        # which a file has come.
-        self.on_news: Callable[[Name, str], None] = _ignore
-        # Told of each project that is new, before its page is answered.
-        self.on_first: Callable[[NormalizedName], None] = lambda _project: None
+        # Told of each project whose page upstream has sent or confirmed, before that is answered,
+        # and of those of which a file has come.
+        self.on_page: Callable[[NormalizedName, Outcome], None] = lambda _project, _outcome: None
+        self.on_file: Callable[[NormalizedName], None] = lambda _project: None
         self._outage_pages = OutagePages(store, self._publisher, self._health)
 
     def ensure(self, name: Name) -> PageState:
@@ -235,7 +231,7 @@ class Pages:
         """Note that a file has come; `sha256` is of one for which upstream names no digest."""
         if sha256 is not None:
             self._outage_pages.pin(wanted.project, wanted.filename, sha256)
-        self.on_news(wanted.project, "stored")
+        self.on_file(wanted.project)
         self._outage_pages.note(wanted.project)
 
     def list_stored(self) -> None:
@@ -265,9 +261,8 @@ class Pages:
 
     def _ask(self, name: Name, now: float) -> Outcome:
         outcome = self._revalidator.run(name, now)
-        if name is not None and outcome.cache_status.startswith("fwd=uri-miss"):
-            self.on_first(name)
-        self.on_news(name, outcome.cache_status)
+        if name is not None:
+            self.on_page(name, outcome)
         return outcome
 
     def _instead(

@@ -57,7 +57,8 @@ def on_disk(detail: ProjectDetail, names: AbstractSet[str]) -> ProjectDetail:
 
     `names` are those of the files that are.
     """
-    files = [_as_on_disk(file, names) for file in detail.files if file.filename in names]
+    files = detail.files if names else []
+    files = [_as_on_disk(file, names) for file in files if file.filename in names]
     return msgspec.structs.replace(detail, files=files)
 
 

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import msgspec
 
@@ -16,6 +15,7 @@ from eggproxy.errors import (
 )
 from eggproxy.model import ProjectDetail
 from eggproxy.names import METADATA, NormalizedName
+from eggproxy.outcome import Outcome
 from eggproxy.publishing import Publisher
 from eggproxy.store import EggsDirectory, Gone, Record, Validators
 from eggproxy.switching import left_behind
@@ -27,14 +27,6 @@ log = logging.getLogger("eggproxy")
 
 WITHDRAWN_FOR = 3600.0
 """Seconds for which metadata that upstream does not have is not promised, at least."""
-
-
-class Outcome(NamedTuple):
-    """What came of asking upstream, in the words of Cache-Status (RFC 9211)."""
-
-    cache_status: str
-    # What the caches behind this one said, the nearest to the origin first.
-    chain: str = ""
 
 
 class Refresher:
@@ -79,7 +71,7 @@ class Refresher:
             self._store.touch(name, self._clock())
             return Outcome("fwd=stale; fwd-status=200", chain)
         try:
-            self._take(name, pages, digest, record)
+            news = self._take(name, pages, digest, record)
         except parse.Nonsense as nonsense:
             raise UpstreamNonsenseError(shown(first.url), nonsense.why) from None
         except EggProxyError:
@@ -88,9 +80,9 @@ class Refresher:
             # A page that our parser trips over must not take down what is stored.
             log.exception("%s: cannot read upstream's page; please report it", name)
             raise UpstreamNonsenseError(shown(first.url), "sent a page beyond reading") from error
-        return Outcome(
-            f"fwd={'uri-miss' if record is None else 'stale'}; fwd-status=200; stored", chain
-        )
+        why = "uri-miss" if record is None else "stale"
+        status = f"fwd={why}; fwd-status=200; stored"
+        return Outcome(status, chain, news, is_first=record is None)
 
     def note_gone(self, name: NormalizedName, record: Record) -> Gone:
         """Note that upstream says that it has not, or no longer, what is stored here."""
@@ -120,22 +112,22 @@ class Refresher:
         pages: Sequence[Fetched],
         digest: str,
         old: Record | None,
-    ) -> None:
+    ) -> ProjectDetail | None:
         """Read pages that are new, and put what they say in place. Raises Nonsense."""
         page = pages[0]
         validators = Validators(etag=page.etag, last_modified=page.last_modified, digest=digest)
         record = Record(url=page.url, validators=validators, index=page.index)
         if name is None:
             self._publisher.put_list(reading.project_list(pages), record)
-            return
+            return None
         with self._turns.turn(sum(len(page.body) for page in pages)):
             detail, sources = reading.project_detail(name, pages, self._upstreams)
             record = msgspec.structs.replace(record, sources=sources)
-            self._take_project(name, detail, record, old)
+            return self._take_project(name, detail, record, old)
 
     def _take_project(
         self, name: NormalizedName, detail: ProjectDetail, record: Record, old: Record | None
-    ) -> None:
+    ) -> ProjectDetail:
         quarantined = detail.status is not None and detail.status.status == "quarantined"
         if quarantined:
             # PEP 792: a quarantined project MUST NOT offer any file.
@@ -160,6 +152,7 @@ class Refresher:
         self._publisher.put(name, record, detail, self._clock())
         if quarantined:
             self._store.set_aside(name)
+        return detail
 
     def _without_foreign(self, old: Record, record: Record, detail: ProjectDetail) -> Record:
         """Remove stored files of another index that the one that counts now does not mean."""

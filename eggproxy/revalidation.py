@@ -20,7 +20,8 @@ from eggproxy.findings import Findings, Name
 from eggproxy.freshness import CLOCK_SKEW
 from eggproxy.health import Health
 from eggproxy.names import NormalizedName
-from eggproxy.refresh import Outcome, Refresher
+from eggproxy.outcome import Outcome
+from eggproxy.refresh import Refresher
 from eggproxy.store import EggsDirectory, Record, Validators
 from eggproxy.upstream import (
     NotAskedError,

@@ -23,8 +23,8 @@ from eggproxy.errors import (
 from eggproxy.findings import MISSING_MEMORY
 from eggproxy.freshness import Lifetime
 from eggproxy.names import METADATA, NormalizedName
+from eggproxy.outcome import Outcome
 from eggproxy.pages import Pages
-from eggproxy.refresh import Outcome
 from eggproxy.store import EggsDirectory
 from eggproxy.upstream import Upstream as Client
 from tests.servers import PATIENCE, wait_until

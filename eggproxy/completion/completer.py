@@ -8,10 +8,12 @@ from collections import deque
 from concurrent.futures import Future
 from contextlib import suppress
 
+from eggproxy.completed import is_complete
 from eggproxy.completion.project import ProjectCompletion
 from eggproxy.errors import EggProxyError
 from eggproxy.flights import launch
 from eggproxy.names import NormalizedName
+from eggproxy.outcome import Outcome
 from eggproxy.remembered import Remembered
 
 log = logging.getLogger("eggproxy")
@@ -24,8 +26,6 @@ QUEUE = 1000
 
 UNCHANGED = 3600.0
 """Seconds for which a page that is complete is not looked through again, unless it changes."""
-
-_STORED = "stored"
 
 PAUSE = 600.0
 """Seconds for which a project is left alone when upstream failed."""
@@ -52,16 +52,34 @@ class Completer:
         # The process in which the thread is at work: none survives a fork.
         self._working_in: int | None = None
         self._paused = _memory(PAUSE)
+        # Of which there is no more to be found out, and of which nothing is missing at all.
+        self._done = _memory(UNCHANGED)
         self._complete = _memory(UNCHANGED)
 
-    def note(self, project: NormalizedName | None, news: str = _STORED) -> None:
-        """Complete a project soon; costs next to nothing.
+    def page_came(self, project: NormalizedName, outcome: Outcome) -> None:
+        """Complete a project whose page upstream has sent or confirmed.
 
-        `news` says how its page has come (RFC 9211): one that was not stored is as it was.
+        Waits for a moment at most, and only for what matters most of a project that is new.
         """
-        if project is None or self._paused.get(project):
-            return
-        if not news.endswith(_STORED) and self._complete.get(project):
+        if outcome.news is None:
+            if not self._done.get(project) and not self._complete.get(project):
+                self.note(project)
+        elif is_complete(outcome.news):
+            self._complete.put(project, True)  # noqa: FBT003  a memory of yes
+        else:
+            self._complete.forget(project)
+            if outcome.is_first and self._completion.wants_metadata(project, outcome.news):
+                self._begin(project)
+            self.note(project)
+
+    def file_came(self, project: NormalizedName) -> None:
+        """Complete a project of which a file has come, and tells of itself."""
+        if not self._complete.get(project):
+            self.note(project)
+
+    def note(self, project: NormalizedName) -> None:
+        """Complete a project soon; costs next to nothing."""
+        if self._paused.get(project):
             return
         with self._lock:
             if project in self._queue or len(self._queue) >= QUEUE:
@@ -72,10 +90,7 @@ class Completer:
             self._working_in = os.getpid()
         launch(self._work, Future(), name="completion")
 
-    def begin(self, project: NormalizedName) -> None:
-        """Complete what matters most of a project that is new; waits for a moment at most."""
-        if not self._completion.wants_metadata(project):
-            return
+    def _begin(self, project: NormalizedName) -> None:
         begun: Future[None] = Future()
         # What is left then has its turn like all others.
         begun.add_done_callback(lambda _done: self.note(project))
@@ -103,7 +118,7 @@ class Completer:
             log.exception("%s: cannot be completed; please report it", project)
         else:
             if not more:
-                self._complete.put(project, True)  # noqa: FBT003  a memory of yes
+                self._done.put(project, True)  # noqa: FBT003  a memory of yes
             return more
         self._paused.put(project, True)  # noqa: FBT003  a memory of yes
         return False

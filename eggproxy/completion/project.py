@@ -17,7 +17,7 @@ from eggproxy.completion.keeping import completed_by
 from eggproxy.completion.versions import newest_first
 from eggproxy.errors import EggProxyError, UpstreamNonsenseError
 from eggproxy.flights import launch
-from eggproxy.model import File
+from eggproxy.model import File, ProjectDetail
 from eggproxy.names import METADATA, NormalizedName
 from eggproxy.remembered import Remembered
 from eggproxy.store import EggsDirectory, Record
@@ -88,17 +88,15 @@ class ProjectCompletion:
             search = _Search(self, project, record, [lacks[file.filename] for file in todo])
             self._keep(project, search.run())
 
-    def wants_metadata(self, project: NormalizedName) -> bool:
+    def wants_metadata(self, project: NormalizedName, detail: ProjectDetail) -> bool:
         """Say whether there are wheels whose metadata can perhaps be had from afar.
 
         Not where the index promises some of any: what it has not there is of old wheels.
         """
+        if any(file.core_metadata for file in detail.files):
+            return False
         record = self._store.record(project)
-        if record is None or record.detail is None:
-            return False
-        if any(file.core_metadata for file in record.detail.files):
-            return False
-        return bool(self._lacking_metadata(project, record))
+        return record is not None and bool(self._lacking_metadata(project, record))
 
     def _lacking_metadata(
         self, project: NormalizedName, record: Record

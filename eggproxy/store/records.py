@@ -11,7 +11,7 @@ from eggproxy.model import ProjectDetail
 from eggproxy.names import NormalizedName
 from eggproxy.store.atomic import Signature, signature
 
-MAX_FILES = 25_000
+MAX_FILES = 40_000
 """How many files the records held may have in all; each takes about a kilobyte.
 
 A client that resolves has several projects of thousands of files at work at a time.

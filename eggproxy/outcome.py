@@ -1,0 +1,17 @@
+"""What came of asking upstream about a page."""
+
+from typing import NamedTuple
+
+from eggproxy.model import ProjectDetail
+
+
+class Outcome(NamedTuple):
+    """What came of it; its words are those of Cache-Status (RFC 9211)."""
+
+    cache_status: str
+    # What the caches behind this one said, the nearest to the origin first.
+    chain: str = ""
+    # What a project's page says that has been put in place; None if it is as it was.
+    news: ProjectDetail | None = None
+    # Whether nothing was known of the project before.
+    is_first: bool = False
