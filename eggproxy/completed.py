@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from eggproxy.model import File, ProjectDetail
+from eggproxy.names import METADATA, has_room
 
 SIZE, UPLOAD_TIME, REQUIRES_PYTHON, CORE_METADATA = 1, 2, 4, 8
 
@@ -44,7 +45,7 @@ def lacking(file: File) -> int:
     Requires-python, which only few files lack by mistake, comes with metadata.
     """
     wanted = SIZE | UPLOAD_TIME
-    if file.filename.endswith(".whl"):
+    if file.filename.endswith(".whl") and has_room(file.filename, METADATA):
         wanted |= CORE_METADATA
     return missing(file) & ~file.looked_for & wanted
 

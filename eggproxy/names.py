@@ -15,8 +15,8 @@ _UNSAFE_IN_FILENAME = re.compile("[\x00-\x1f\x7f-\x9f/\\\\\u2028\u2029\ud800-\ud
 MAX_PROJECT_NAME = 200
 """Longest project name that is looked up, in characters: it becomes the name of a folder."""
 
-MAX_FILENAME = 230
-"""Longest filename that is stored, in bytes: file systems take 255, siblings add a suffix."""
+MAX_FILENAME = 255
+"""Longest filename that is stored, in bytes: file systems take no more. See `has_room`."""
 
 METADATA = ".metadata"
 SIGNATURE = ".asc"
@@ -56,6 +56,11 @@ def is_filename(name: str) -> bool:
     )
 
 
+def has_room(filename: str, suffix: str) -> bool:
+    """Say whether a sibling with that suffix can be stored beside a distribution."""
+    return len(filename.encode()) + len(suffix) <= MAX_FILENAME
+
+
 def is_of_project(filename: str, project: NormalizedName) -> bool:
     """Say whether a distribution's filename is a project's name, and then a version."""
     if filename.endswith((".whl", ".egg")):
@@ -70,3 +75,8 @@ def distribution_of(filename: str) -> str:
     for suffix in SIBLINGS:
         filename = filename.removesuffix(suffix)
     return filename
+
+
+def is_file_or_sibling(name: str) -> bool:
+    """Say whether a distribution, or what belongs to one, may be stored under this name."""
+    return is_filename(distribution_of(name)) and has_room(name, "")

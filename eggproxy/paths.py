@@ -8,8 +8,7 @@ from urllib.parse import quote
 from eggproxy.errors import BadRequestError, NotFoundError, URITooLongError
 from eggproxy.names import (
     NormalizedName,
-    distribution_of,
-    is_filename,
+    is_file_or_sibling,
     is_project_name,
     normalize,
 )
@@ -188,7 +187,7 @@ def _within(path: str, prefix: str) -> Target:  # noqa: PLR0911  one for each ki
             return ProjectTarget(_project(name))
         case ["", name, literal] if literal in _LITERAL_PAGES:
             return ProjectTarget(_project(name), _LITERAL_PAGES[literal])
-        case ["", name, filename] if is_filename(distribution_of(filename)):
+        case ["", name, filename] if is_file_or_sibling(filename):
             return FileTarget(_project(name), filename)
     raise NotFoundError("Nothing is at this address. A project is at /NAME/, a file below it.")
 

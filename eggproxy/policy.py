@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 import msgspec
 
 from eggproxy.model import File, ProjectDetail
-from eggproxy.names import METADATA, SIBLINGS, SIGNATURE, NormalizedName
+from eggproxy.names import METADATA, SIBLINGS, SIGNATURE, NormalizedName, has_room
 from eggproxy.paths import (
     FileTarget,
     HealthTarget,
@@ -50,6 +50,23 @@ def _sibling(base: File, suffix: str) -> File | None:
         return None
     hashes = promised if isinstance(promised, dict) else {}
     return File(filename=base.filename + suffix, url=base.url + suffix, hashes=hashes)
+
+
+def storable(detail: ProjectDetail) -> ProjectDetail:
+    """No longer promise what no file system takes: siblings of files with the longest names."""
+    longest = max([len(file.filename) for file in detail.files], default=0)
+    # No character takes more than 4 bytes; hardly a page has a name that has to be looked at.
+    if has_room("x" * 4 * longest, METADATA):
+        return detail
+    return msgspec.structs.replace(detail, files=[_storable(file) for file in detail.files])
+
+
+def _storable(file: File) -> File:
+    if file.core_metadata and not has_room(file.filename, METADATA):
+        file = msgspec.structs.replace(file, core_metadata=None)
+    if file.gpg_sig and not has_room(file.filename, SIGNATURE):
+        file = msgspec.structs.replace(file, gpg_sig=None)
+    return file
 
 
 def on_disk(detail: ProjectDetail, names: AbstractSet[str]) -> ProjectDetail:

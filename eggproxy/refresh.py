@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from eggproxy import parse, reading
+from eggproxy import parse, policy, reading
 from eggproxy.completion.keeping import kept
 from eggproxy.continuity import still_pinned, still_withdrawn
 from eggproxy.errors import (
@@ -132,6 +132,7 @@ class Refresher:
         if quarantined:
             # PEP 792: a quarantined project MUST NOT offer any file.
             detail = msgspec.structs.replace(detail, files=[])
+        detail = policy.storable(detail)
         if old is not None:
             old = self._without_foreign(old, record, detail)
         if old is not None and old.detail is not None:

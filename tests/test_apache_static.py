@@ -19,6 +19,8 @@ from tests.upstream import Upstream
 
 WHEEL = make_wheel("Zope.Demo", "1.0", requires=["PasteDemo"])
 SDIST = make_sdist("PasteDemo", "2.0", stem="PasteDemo")
+# As long as a file system takes it; beside such a file nothing can lie.
+LONGEST = make_wheel("longest", "1" * 230)
 PIP = f"{JSON}, {HTML_V1}; q=0.1, text/html; q=0.01"
 
 
@@ -27,12 +29,14 @@ def fill(root: Path, upstream: Upstream) -> Path:
     publish(upstream, WHEEL)
     publish(upstream, make_wheel("Zope.Demo", "2.0"))
     publish(upstream, SDIST)
+    publish(upstream, LONGEST)
     publish(upstream, make_wheel("unused", "1.0"))
     with serving(root, upstream.index_url, eggs=root / "eggs") as server:
-        for path in ("", "unused/", f"pastedemo/{SDIST.filename}", f"zope-demo/{WHEEL.filename}"):
+        files = {"pastedemo": SDIST, "zope-demo": WHEEL, "longest": LONGEST}
+        for path in ("", "unused/", *(f"{name}/{file.filename}" for name, file in files.items())):
             assert server.get(f"/pypi/{path}").status == 200
         assert server.get(f"/pypi/zope-demo/{WHEEL.filename}.metadata").status == 200
-        for name in ("zope-demo", "pastedemo"):
+        for name in files:
             stored = server.eggs / name / "stored.json"
             wanted = '"core-metadata":{' if name == "zope-demo" else "sha256"
             wait_until(lambda s=stored, w=wanted: s.exists() and w in s.read_text())
@@ -123,6 +127,15 @@ def test_static__files(mirror: Httpd) -> None:
     assert file.headers["Cache-Control"] == "public, max-age=31536000, immutable"
     assert get(mirror, f"zope-demo/{WHEEL.filename}", range="bytes=1-2").status == 206
     assert get(mirror, f"zope-demo/{WHEEL.filename}.metadata").body == WHEEL.metadata
+
+
+def test_static__longest_name(mirror: Httpd) -> None:
+    """A file with a name of 255 bytes is listed and had, and nothing is promised beside it."""
+    assert len(LONGEST.filename) == 255
+    (file,) = json.loads(get(mirror, "longest/", accept=JSON).body)["files"]
+    assert file["filename"] == LONGEST.filename
+    assert "core-metadata" not in file
+    assert get(mirror, f"longest/{file['url']}").body == LONGEST.content
 
 
 @pytest.mark.parametrize("path", ["", "/", "/projects/zope-demo/record.json", "/list/"])

@@ -92,8 +92,15 @@ NAMES = [
     ("odd", "index.html.zip"),
     # Lengths.
     ("long", f"long-{'1' * (230 - 9)}.zip"),
+    ("long", f"long-{'1' * (255 - 9)}.zip"),
+    ("long", f"long-{'1' * (255 - 22)}-py3-none-any.whl"),
+    ("long", f"long-{'1' * (244 - 9)}.zip"),
+    ("long", f"long-{'1' * (245 - 9)}.zip"),
+    ("long", f"long-{'1' * (246 - 9)}.zip"),
+    ("long", f"long-{'1' * (247 - 9)}.zip"),
     ("long", f"long-{'1.' * 100}0-py3-none-any.whl"),
     ("long", f"long-{'é' * 110}.zip"),
+    ("long", f"long-{'é' * 123}.zip"),
 ]
 
 
@@ -142,12 +149,43 @@ class _Links(HTMLParser):
 
 
 def test_longer_than_can_be_stored__is_left_out(tmp_path: Path, upstream: Upstream) -> None:
-    """A name of 255 bytes, beside which no metadata could lie, keeps nobody from the others."""
-    for filename in (f"foo-{'1' * 247}.zip", "foo-1.0.zip"):
+    """A name of 256 bytes, which no file system takes, keeps nobody from the others."""
+    long = f"foo-{'1' * 248}.zip"
+    for filename in (long, "foo-1.0.zip"):
         upstream.add("foo", filename, b"x")
     with serving(tmp_path, upstream.index_url) as server:
         files = json.loads(server.get("/pypi/foo/", accept=JSON).body)["files"]
+        assert server.get(f"/pypi/foo/{long}").status == 404
     assert [file["filename"] for file in files] == ["foo-1.0.zip"]
+
+
+@pytest.mark.parametrize("length", [246, 247, 255])
+def test_metadata_of_a_long_name__only_if_it_can_be_stored(
+    tmp_path: Path, upstream: Upstream, length: int
+) -> None:
+    """Metadata are advertised where their own name has room, and the wheel is had all the same."""
+    name = f"foo-{'1' * (length - 21)}-py3-none-any.whl"
+    assert len(name) == length
+    upstream.add("foo", name, b"wheel", metadata=b"its own")
+    upstream.projects["foo"].files[name]["gpg-sig"] = True
+    upstream.put(f"/files/foo/{name}.asc", b"its signature")
+    with serving(tmp_path, upstream.index_url) as server:
+        (file,) = json.loads(server.get("/pypi/foo/", accept=JSON).body)["files"]
+        assert ("core-metadata" in file) == (length + 9 <= 255)
+        assert ("gpg-sig" in file) == (length + 4 <= 255)
+        assert (server.get(f"/pypi/foo/{name}.metadata").body == b"its own") == (length + 9 <= 255)
+        assert server.get(f"/pypi/foo/{name}").body == b"wheel"
+
+
+def test_longest_name__replaced_upstream(tmp_path: Path, upstream: Upstream) -> None:
+    """A stored file of 255 bytes is replaced as any other is, though no sibling can lie beside."""
+    name = f"foo-{'1' * 247}.zip"
+    upstream.add("foo", name, b"old")
+    with serving(tmp_path, upstream.index_url, update_interval=0) as server:
+        assert server.get(f"/pypi/foo/{name}").body == b"old"
+        upstream.add("foo", name, b"new")
+        assert server.get("/pypi/foo/").status == 200
+        assert server.get(f"/pypi/foo/{name}").body == b"new"
 
 
 def test_table_is_long_enough() -> None:

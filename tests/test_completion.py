@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from eggproxy.names import MAX_FILENAME
+from eggproxy.names import MAX_FILENAME, METADATA
 from tests.distributions import make_sdist, make_wheel
 from tests.frontends import FRONT_ENDS
 from tests.servers import JSON, Server, serving, wait_until
@@ -186,10 +186,11 @@ def test_complete__damaged_wheel(tmp_path: Path, bare: Upstream) -> None:
 
 
 def test_complete__longest_name(tmp_path: Path, bare: Upstream) -> None:
-    """Metadata of a wheel with the longest name that is taken can be had, in an outage too."""
-    version = f"1.{'0' * (MAX_FILENAME - 24)}"
+    """Metadata of a wheel with the longest name that leaves room for theirs can be had."""
+    longest = MAX_FILENAME - len(METADATA)
+    version = f"1.{'0' * (longest - 24)}"
     wheel = make_wheel("long", version)
-    assert len(wheel.filename) == MAX_FILENAME
+    assert len(wheel.filename) == longest
     bare.add("long", wheel.filename, wheel.content, size=False, upload_time=None)
     with serving(tmp_path, bare.index_url, complete_metadata=1) as server:
         assert "core-metadata" in completed(server, "long")[wheel.filename]

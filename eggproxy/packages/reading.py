@@ -5,7 +5,7 @@ import hashlib
 from pathlib import Path
 
 from eggproxy.archives import Contents, DamagedArchiveError, read_archive
-from eggproxy.names import normalize
+from eggproxy.names import METADATA, has_room, normalize
 from eggproxy.packages.entries import Entry, Seen, claimed
 from eggproxy.packages.folders import look_at
 from eggproxy.store import atomic
@@ -55,9 +55,10 @@ def metadata_path(own: Path, digest: str) -> Path:
 def keep_metadata(own: Path, filename: str, metadata: bytes) -> str:
     """Keep a wheel's metadata to be served beside it (PEP 658), and return its digest, or "".
 
-    Not that of source archives: before they are built theirs promises nothing (PEP 643).
+    Not that of source archives: before they are built theirs promises nothing (PEP 643). Nor that
+    of which the name would be too long.
     """
-    if not filename.lower().endswith(".whl"):
+    if not filename.lower().endswith(".whl") or not has_room(filename, METADATA):
         return ""
     digest = hashlib.sha256(metadata).hexdigest()
     path = metadata_path(own, digest)

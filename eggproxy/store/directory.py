@@ -17,7 +17,13 @@ from pathlib import Path
 import msgspec
 
 from eggproxy.errors import StorageError
-from eggproxy.names import NormalizedName, distribution_of, is_filename, is_project_name, normalize
+from eggproxy.names import (
+    NormalizedName,
+    has_room,
+    is_file_or_sibling,
+    is_project_name,
+    normalize,
+)
 from eggproxy.negotiation import Form
 from eggproxy.store import atomic
 from eggproxy.store.pages import PageFiles, PageKind
@@ -88,11 +94,14 @@ class EggsDirectory:
             return frozenset()
         except OSError as error:
             raise StorageError(str(self.root / project), str(error.strerror)) from error
-        return frozenset(name for name in names if is_filename(distribution_of(name)))
+        return frozenset(name for name in names if is_file_or_sibling(name))
 
     def remove_file(self, project: NormalizedName, filename: str) -> None:
         """Remove a file that is no longer the one its page names. Raises StorageError."""
         path = self.file(project, filename)
+        if not has_room(filename, ""):
+            # A sibling that never could be stored.
+            return
         with atomic.storage_errors(path):
             path.unlink(missing_ok=True)
 
