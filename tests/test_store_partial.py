@@ -335,8 +335,8 @@ def test_partial__of_a_long_name(tmp_path: Path, length: int) -> None:
 
 @pytest.mark.parametrize("suffix", ["", ".metadata"])
 def test_partial__of_the_longest_name(tmp_path: Path, suffix: str) -> None:
-    """A file with the longest name that is taken can be fetched, and so can its metadata."""
-    fetch(tmp_path, "x" * MAX_FILENAME + suffix)
+    """A file with the longest name that is taken can be fetched, metadata too."""
+    fetch(tmp_path, "x" * (MAX_FILENAME - len(suffix)) + suffix)
 
 
 def fetch(root: Path, name: str) -> None:
