@@ -62,6 +62,8 @@ def cold(lab: Lab) -> Iterator[Row]:
 
 def _through_empty_proxy(lab: Lab, link: Site, install: Callable[[str], float]) -> float:
     with lab.proxy(link.url, lab.folder("eggs"), "cold installs") as proxy:
+        # What a start costs is another row.
+        proxy.program.settled_cpu()
         return install(proxy.url)
 
 
