@@ -58,7 +58,7 @@ class Channel:
             completion = ProjectCompletion(self.store, self.pages, self._index_of)
             self.proxy.restore = completion.restore
             completer = Completer(completion)
-            self.pages.on_page = completer.page_came
+            self.pages.flights.on_page = completer.page_came
             self.pages.on_file = completer.file_came
 
     def _index_of(self, record: Record, filename: str) -> Upstream:

@@ -1,49 +1,31 @@
 """Pages on disk and fresh: the project list, and the page of each project."""
 
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from eggproxy import freshness
+from eggproxy import page_state
 from eggproxy.errors import (
     EggProxyError,
     NoSuchProjectError,
     StorageError,
-    UpstreamUnavailableError,
 )
 from eggproxy.findings import Findings, Name
-from eggproxy.flights import Flights
 from eggproxy.freshness import Lifetime
 from eggproxy.health import Health
 from eggproxy.model import ProjectDetail
 from eggproxy.names import NormalizedName, distribution_of
-from eggproxy.negotiation import Form
 from eggproxy.outage_pages import OutagePages
 from eggproxy.outcome import Outcome
-from eggproxy.publishing import Publisher, UnstoredError
+from eggproxy.page_flights import PageFlights
+from eggproxy.page_state import PageState
+from eggproxy.publishing import Publisher
 from eggproxy.refresh import Refresher
-from eggproxy.revalidation import REMOVAL_GRACE, SLACK, Revalidator, witness
+from eggproxy.revalidation import REMOVAL_GRACE, Revalidator
 from eggproxy.store import EggsDirectory, Record
 from eggproxy.transfer import Wanted
-from eggproxy.upstream import NotAskedError, OfflineError, PageSource, Upstream, Upstreams, shown
-
-MOMENT = 0.25
-"""Seconds for which it is waited beyond upstream's timeout."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PageState:
-    """A stored page: fresh until then, confirmed `age` seconds ago, and how it came (RFC 9211)."""
-
-    fresh_until: float
-    age: int
-    cache_status: str
-    # What the caches behind this one said, the nearest to the origin first.
-    chain: str = ""
-    # The page itself, where the disk does not take it.
-    unstored: Mapping[Form, bytes] | None = None
+from eggproxy.upstream import PageSource, Upstream, Upstreams
 
 
 class Pages:
@@ -64,7 +46,6 @@ class Pages:
         outage_pages: str = "stored",
         keeps: Callable[[NormalizedName], bool] = lambda _project: False,
     ) -> None:
-        self.keeps = keeps
         self._lists_stored = outage_pages == "stored"
         self._health = health or Health()
         self.store = store
@@ -73,14 +54,12 @@ class Pages:
         self._publisher = Publisher(store, clock)
         refresher = Refresher(store, upstreams, clock, self._publisher)
         self._clock = clock
-        self._flights: Flights[Name, Outcome] = Flights("page")
         self._findings = Findings(clock, always_refresh=lifetime.always_refresh)
-        self._revalidator = Revalidator(
+        revalidator = Revalidator(
             store, upstreams, clock, self._health, self._findings, refresher, removal_grace
         )
-        # Told of each project whose page upstream has sent or confirmed, before that is answered,
-        # and of those of which a file has come.
-        self.on_page: Callable[[NormalizedName, Outcome], None] = lambda _project, _outcome: None
+        self.flights = PageFlights(revalidator, self._findings, keeps, clock)
+        # Told of each project of which a file has come.
         self.on_file: Callable[[NormalizedName], None] = lambda _project: None
         self._outage_pages = OutagePages(store, self._publisher, self._health)
 
@@ -97,24 +76,26 @@ class Pages:
         # After an outage, the first request finds out whether what is fresh still is.
         trusted = not upstream.is_doubtful()
         if checked is not None and lifetime.is_fresh(checked, now) and trusted:
-            return self._state(checked, Outcome("hit"), lifetime)
+            return page_state.confirmed(Outcome("hit"), checked, lifetime, now)
         known = self._findings.recall(name, stored=checked is not None) or _refusal(upstream)
         if known is not None:
-            return self._instead(checked, known, upstream)
+            return page_state.instead_of(known, checked, now, offline=upstream.offline)
         outage = not upstream.available()
-        flight, joined = self._fly(name)
+        flight, joined = self.flights.join(name)
         if checked is not None and outage:
             # Perhaps it is over; nobody waits to see.
-            return self._left_alone(checked, upstream)
+            return page_state.left_alone(checked, now, offline=upstream.offline)
         if checked is not None and trusted and _is_passable(lifetime, name, checked, now):
-            return self._state(checked, Outcome("hit; detail=revalidating"), lifetime)
+            revalidating = Outcome("hit; detail=revalidating")
+            return page_state.confirmed(revalidating, checked, lifetime, now)
         try:
-            outcome = self._wait(name, flight, upstream, stored=checked is not None)
+            outcome = self.flights.wait(name, flight, upstream, stored=checked is not None)
         except EggProxyError as error:
-            return self._instead(checked, error, upstream)
+            return page_state.instead_of(error, checked, self._clock(), offline=upstream.offline)
         if joined:
             outcome = Outcome(f"{outcome.cache_status}; collapsed", outcome.chain)
-        return self._state(self.store.checked(name) or now, outcome, lifetime)
+        checked = self.store.checked(name) or now
+        return page_state.confirmed(outcome, checked, lifetime, self._clock())
 
     def is_foreign(self, project: NormalizedName) -> bool:
         """Say whether what is stored came from an index that has no say in the project now."""
@@ -129,7 +110,7 @@ class Pages:
         known = self._findings.recall(project, stored=False) or _refusal(upstream)
         if known is not None:
             raise known.again()
-        self._wait(project, self._fly(project)[0], upstream, stored=False)
+        self._demand(project)
 
     def is_outage(self, name: Name = None) -> bool:
         """Say whether upstream cannot be asked now, so that only what is on disk can be had.
@@ -155,6 +136,11 @@ class Pages:
         record = self.store.record(name) if stored else None
         return self._upstreams.of(name, record.index if record else None)
 
+    def _demand(self, project: NormalizedName, *, anew: bool = False) -> None:
+        """Ask upstream, and wait for what it says. Raises EggProxyError."""
+        flight, _joined = self.flights.join(project, anew=anew)
+        self.flights.wait(project, flight, self._source(project), stored=False)
+
     def _lifetime_from(self, upstream: PageSource) -> Lifetime:
         interval = upstream.update_interval
         if interval is None or interval == self.lifetime.interval:
@@ -172,7 +158,7 @@ class Pages:
 
         Raises EggProxyError.
         """
-        return self._fly(name)[0].result().cache_status
+        return self.flights.join(name)[0].result().cache_status
 
     def detail(self, project: NormalizedName) -> tuple[ProjectDetail, Record]:
         """Read what is known of a project, made fresh before. Raises EggProxyError."""
@@ -180,7 +166,7 @@ class Pages:
         held = self._findings.unstored(project) if unstored is not None else None
         record = self.store.record(project) if held is None else held.record
         if record is None or record.detail is None:
-            self._wait(project, self._fly(project)[0], self._source(project), stored=False)
+            self._demand(project)
             record = self.store.record(project)
         if record is None or record.detail is None:
             raise NoSuchProjectError(project)
@@ -212,11 +198,7 @@ class Pages:
         if known is not None and known[0].file(distribution) is None:
             if not self.store.lists(project, distribution):
                 return known
-            now = self._clock()
-            flight, _joined = self._flights.join(
-                project, lambda: self._revalidator.run(project, now, anew=True)
-            )
-            self._wait(project, flight, self._source(project), stored=False)
+            self._demand(project, anew=True)
             known = self._read_settled(project)
         return known
 
@@ -246,81 +228,8 @@ class Pages:
         """
         upstream = self._source(project)
         if not upstream.available() and upstream.refusal() is None:
-            self._fly(project)
+            self.flights.join(project)
         return self._outage_pages.have(project)
-
-    def _fly(self, name: Name) -> tuple[Future[Outcome], bool]:
-        """Begin to ask upstream, or join who does; say whether it was joined.
-
-        Never for a name that is ours: raises NoSuchProjectError then.
-        """
-        if name is not None and self.keeps(name):
-            raise NoSuchProjectError(name)
-        now = self._clock()
-        return self._flights.join(name, lambda: self._ask(name, now))
-
-    def _ask(self, name: Name, now: float) -> Outcome:
-        outcome = self._revalidator.run(name, now)
-        if name is not None:
-            self.on_page(name, outcome)
-        return outcome
-
-    def _instead(
-        self, checked: float | None, error: EggProxyError, upstream: PageSource
-    ) -> PageState:
-        """Serve what there is instead of an error; where there is nothing, raise it."""
-        if isinstance(error, UnstoredError):
-            return self._passed_on(error)
-        if checked is None:
-            raise error.again()
-        if isinstance(error, NotAskedError | OfflineError):
-            return self._left_alone(checked, upstream)
-        status = f"fwd=stale; fwd-status={int(error.status)}; detail=stale-if-error"
-        return self._stale(checked, status)
-
-    def _left_alone(self, checked: float, upstream: PageSource) -> PageState:
-        why = "offline" if upstream.offline else "upstream-unavailable"
-        return self._stale(checked, f"hit; detail={why}")
-
-    def _passed_on(self, unstored: UnstoredError) -> PageState:
-        return PageState(
-            fresh_until=0.0,
-            age=0,
-            cache_status="fwd=uri-miss; detail=not-stored",
-            unstored=unstored.pages,
-        )
-
-    def _state(self, checked: float, outcome: Outcome, lifetime: Lifetime) -> PageState:
-        return PageState(
-            fresh_until=lifetime.fresh_until(checked),
-            age=freshness.age(checked, self._clock()),
-            cache_status=outcome.cache_status,
-            chain=outcome.chain,
-        )
-
-    def _stale(self, checked: float, cache_status: str) -> PageState:
-        age = freshness.age(checked, self._clock())
-        return PageState(fresh_until=0.0, age=age, cache_status=cache_status)
-
-    def _wait(
-        self, name: Name, flight: Future[Outcome], upstream: PageSource, *, stored: bool
-    ) -> Outcome:
-        """Wait for a refresh no longer than the timeout in all, and a moment.
-
-        In that moment it shows what upstream itself did in that time. Without a stored page there
-        is time for waiting for another process, too.
-        """
-        timeout = upstream.timeout
-        patience = timeout + MOMENT + (0 if stored else timeout * SLACK)
-        try:
-            # The project list takes its time, where there is none to show instead.
-            return flight.result(None if name is None and not stored else patience)
-        except TimeoutError:
-            # The refresh goes on; whoever comes later has its result, or does not wait as long.
-            error = UpstreamUnavailableError(shown(upstream.index), "does not answer in time")
-            self._findings.note_overdue(name, flight, error)
-            upstream.doubt(witness(name, stored=stored), error.why)
-            raise error from None
 
 
 def _refusal(upstream: PageSource) -> EggProxyError | None:

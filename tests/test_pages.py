@@ -315,7 +315,7 @@ def test_stale__bounded_by_the_timeout(root: Path, upstream: Upstream) -> None:
     upstream.fail("page", rate=50 * 30)
     assert pages.how() == "fwd=stale; fwd-status=503; detail=stale-if-error"
     upstream.heal()
-    flight, joined = pages._flights.join(FOO, lambda: Outcome("over"))
+    flight, joined = pages.flights._flights.join(FOO, lambda: Outcome("over"))
     assert "stored" in flight.result(PATIENCE)[0] if joined else "foo-2.0.tar.gz" in pages.page()
     assert pages.asked() == 1
 
@@ -326,7 +326,7 @@ def test_stale__waited_for_once_only(root: Path, upstream: Upstream) -> None:
     pages.ensure(FOO)
     pages.later()
     gate = upstream.hang()
-    flight, _joined = pages._fly(FOO)
+    flight, _joined = pages.flights.join(FOO)
     pages._findings.note_overdue(FOO, flight, UpstreamUnavailableError("x", "is slow"))
     assert pages.how() == "fwd=stale; fwd-status=503; detail=stale-if-error"
     gate.open()
@@ -560,7 +560,7 @@ def test_list__nobody_waits_for_it_when_stale(stale: Case) -> None:
     state = stale.ensure(None)
     assert (state.cache_status, state.age) == ("hit; detail=revalidating", 2 * INTERVAL)
     stale.upstream.add("bar", "bar-1.0.tar.gz", b"")
-    flight, joined = stale._flights.join(None, lambda: Outcome("over"))
+    flight, joined = stale.flights._flights.join(None, lambda: Outcome("over"))
     gate.open()
     assert joined
     assert "fwd=stale; fwd-status=" in flight.result(PATIENCE).cache_status
