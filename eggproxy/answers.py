@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from eggproxy.growing import Growing as Followed
 from eggproxy.passing import Passing
-from eggproxy.transfers import Growing as Followed
 
 GrowingFile = Followed | Passing
 """A file that is not whole yet; both read alike."""

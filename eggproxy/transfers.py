@@ -14,18 +14,18 @@ from eggproxy.errors import (
     DigestMismatchError,
     EggProxyError,
     StorageError,
-    UpstreamUnavailableError,
 )
 from eggproxy.flights import Flights
+from eggproxy.growing import Growing
 from eggproxy.health import Health
 from eggproxy.passing import Passing
 from eggproxy.remembered import Remembered
-from eggproxy.store import EggsDirectory, Partial, Tail, Writer
-from eggproxy.store.partial import HOLD_BACK, Progress
+from eggproxy.store import EggsDirectory, Partial, Writer
+from eggproxy.store.partial import HOLD_BACK
 from eggproxy.transfer import StartAgain, Transfer, Wanted, strongest
-from eggproxy.upstream import NotAskedError, OfflineError, Upstream, Upstreams, shown
+from eggproxy.upstream import NotAskedError, OfflineError, Upstreams
 
-__all__ = ["Growing", "Transfers", "Wanted", "strongest"]
+__all__ = ["Transfers", "Wanted", "strongest"]
 
 log = logging.getLogger("eggproxy")
 
@@ -38,77 +38,6 @@ MISMATCH_MEMORY = 60.0
 _LOOK = 0.02
 _LOOK_ALL_THE_SAME = 0.25
 _STRIPES = 64
-
-
-class Growing:
-    """An answer that is still growing.
-
-    `total` is its size in bytes, or None; `progress` and `read` never block. Where the disk does
-    not take the rest of the file, the client has it from upstream all the same.
-    """
-
-    def __init__(  # noqa: PLR0913  what, where from, how far
-        self,
-        wanted: Wanted,
-        tail: Tail,
-        total: int | None,
-        flight: Future[None],
-        upstream: Upstream,
-        *,
-        joined: bool,
-        chain: str = "",
-    ) -> None:
-        self.wanted = wanted
-        self.total = total
-        self.joined = joined
-        # What the caches behind this one said (RFC 9211).
-        self.chain = chain
-        self._tail = tail
-        self._flight = flight
-        self._upstream = upstream
-        self._offset = 0
-        self._passing: Passing | None = None
-
-    @property
-    def is_in_memory(self) -> bool:
-        """Say whether the disk has not taken it, so that it is only there a part at a time."""
-        return self._passing is not None
-
-    def begin_at(self, offset: int) -> None:
-        """Say that the client wants nothing before that byte."""
-        self._offset = offset
-
-    def progress(self) -> Progress:
-        """Say up to where the file can be read, and whether that is all of it.
-
-        Raises EggProxyError if it will never be whole.
-        """
-        if self._passing is None:
-            try:
-                return self._followed()
-            except StorageError:
-                self._passing = Passing(self.wanted, self._upstream).start(self._offset)
-        return self._passing.progress()
-
-    def read(self, offset: int, count: int) -> bytes:
-        """Read what `progress` said can be read."""
-        block = (self._passing or self._tail).read(offset, count)
-        self._offset = offset + len(block)
-        return block
-
-    def close(self) -> None:
-        """Stop following; the transfer itself goes on."""
-        self._tail.close()
-        if self._passing is not None:
-            self._passing.close()
-
-    def _followed(self) -> Progress:
-        ended = self._flight.done()
-        progress = self._tail.progress(self.total)
-        if ended and not progress.complete:
-            self._flight.result()
-            raise UpstreamUnavailableError(shown(self.wanted.url), "sent another file meanwhile")
-        return progress
 
 
 def _ignore(wanted: Wanted, sha256: str | None) -> None:

@@ -17,11 +17,11 @@ from eggproxy.errors import (
     RangeNotSatisfiableError,
     UpstreamUnavailableError,
 )
+from eggproxy.growing import Growing as GrowingFile
 from eggproxy.hot import Prepared
 from eggproxy.names import NormalizedName
 from eggproxy.responses import FileBody, GrowingBody, Request, Response
 from eggproxy.store.partial import Partial
-from eggproxy.transfers import Growing as GrowingFile
 from eggproxy.transfers import Wanted
 from eggproxy.upstream import Upstream
 

@@ -21,11 +21,12 @@ from eggproxy.errors import (
     UpstreamNonsenseError,
     UpstreamUnavailableError,
 )
+from eggproxy.growing import Growing
 from eggproxy.names import NormalizedName
 from eggproxy.store import EggsDirectory, Writer
 from eggproxy.store.partial import HOLD_BACK, Announced
 from eggproxy.transfer import DIGESTS, TRIES, Wanted, strongest
-from eggproxy.transfers import Growing, Transfers
+from eggproxy.transfers import Transfers
 from eggproxy.upstream import Upstream as Client
 from tests.servers import PATIENCE, wait_until
 from tests.upstream import Gate, Upstream

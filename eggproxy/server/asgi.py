@@ -1,10 +1,7 @@
 """The ASGI application over the same `Front` as every other front end."""
 
 import asyncio
-import contextlib
-import ctypes
 import dataclasses
-import gc
 import sys
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -16,6 +13,7 @@ from eggproxy.errors import EggProxyError, EndingError
 from eggproxy.flights import launch
 from eggproxy.front import Front
 from eggproxy.responses import Body, FileBody, GrowingBody, Request, Response, of_error
+from eggproxy.server import memory
 from eggproxy.server.bodies import file_blocks, growing_blocks
 from eggproxy.server.receiving import ReceivedBody
 
@@ -37,12 +35,6 @@ SWITCH_INTERVAL = 0.0005
 With Python's own 5 ms a small answer, which passes through several threads, waits for that long at
 each of them while another thread reads a large page.
 """
-
-# Of glibc's malloc.h.
-_M_ARENA_MAX, _M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -8, -3, -1
-_KEPT = 16 << 20
-"""Bytes of free memory that are kept for the next page of thousands of files, rather than given
-back to the system, which would have to clear them anew."""
 
 WHOLE = "eggproxy.whole"
 """ASGI extension: sends a whole response, with a reason phrase, for which ASGI has no room."""
@@ -205,8 +197,8 @@ class Application:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 self.front.warm_up()
-                _relieve_collector()
-                _share_memory()
+                memory.relieve_collector()
+                memory.keep_memory_together()
                 sys.setswitchinterval(SWITCH_INTERVAL)
             elif message["type"] == "lifespan.shutdown":
                 await asyncio.to_thread(self.front.finish)
@@ -239,29 +231,6 @@ def _length(body: Body) -> int | None:
     if isinstance(body, GrowingBody):
         return None if body.stop is None else body.stop - body.start
     return len(body)
-
-
-def _relieve_collector() -> None:
-    """Have the garbage collector look less often, and not at what stays for ever.
-
-    A page of thousands of files is thousands of objects, none of them garbage: half of the time
-    to read it went into looking for some.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
-
-
-def _share_memory() -> None:
-    """Let all threads take memory from two places (glibc).
-
-    It has up to eight a core, and a thread that ends leaves its own with holes.
-    """
-    with contextlib.suppress(OSError, AttributeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(_M_ARENA_MAX, 2)
-        mallopt(_M_MMAP_THRESHOLD, _KEPT)
-        mallopt(_M_TRIM_THRESHOLD, _KEPT)
 
 
 async def _when_whole(
