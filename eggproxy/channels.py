@@ -102,6 +102,7 @@ def packages_of(configuration: Configuration) -> Packages:
         always=rules.keys() - merge,
         merge=merge,
         trash_days=configuration.trash_days,
+        memory=configuration.eggs_directory / ".eggproxy" / "own-names.json",
     )
 
 

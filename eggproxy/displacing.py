@@ -36,11 +36,18 @@ class Displacer:
 
     def _work(self) -> None:
         while self._is_still_wanted():
+            self._remember()
             for store in self._stores:
                 try:
                     self._clear(store)
                 except StorageError as error:
                     log.warning("%s", error)
+
+    def _remember(self) -> None:
+        try:
+            self._packages.remember()
+        except StorageError as error:
+            log.warning("%s", error)
 
     def _is_still_wanted(self) -> bool:
         with self._lock:

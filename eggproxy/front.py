@@ -66,6 +66,7 @@ class Front:
         )
         self.health = Health()
         self.packages = packages_of(configuration)
+        self.health.other = lambda: self.packages.trouble
         self._generation = -1
         self.channels = channels(configuration, self.health, self.packages, self.access)
         self._main = self.channels[MAIN]

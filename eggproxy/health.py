@@ -21,6 +21,8 @@ class Health:
         self._failed: float | None = None
         self._told: float | None = None
         self._why = ""
+        # What else is wrong, as a sentence.
+        self.other: Callable[[], str | None] = lambda: None
 
     def disk_failed(self, error: StorageError) -> None:
         """Note that something could not be written; the log has it once a minute."""
@@ -40,7 +42,7 @@ class Health:
     def trouble(self) -> str | None:
         """Say in a sentence what is wrong; None if nothing is."""
         if self._failed is None or self._clock() > self._failed + TELL_AGAIN:
-            return None
+            return self.other()
         return self._why
 
     def report(self, *, upstream: bool) -> bytes:

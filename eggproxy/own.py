@@ -67,8 +67,10 @@ class Own:
         """Answer what is ours; `otherwise` answers all else. Raises EggProxyError."""
         match target:
             case ProjectTarget(project=project) if self._packages.owns(project):
+                self._packages.demand_here(project)
                 return self._project(target, _settled(target, preference), otherwise)
             case FileTarget(project=project) if self._packages.owns(project):
+                self._packages.demand_here(project)
                 return self._file(target, preference, otherwise)
             case ListTarget() if self._is_main or self._listing:
                 ours = self._packages.projects() if self._is_main else []

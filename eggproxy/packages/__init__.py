@@ -5,6 +5,13 @@ from eggproxy.packages.errors import (
     ClosedProjectError,
     FileExistsConflictError,
     NoSuchPackageError,
+    PackagesAwayError,
 )
 
-__all__ = ["ClosedProjectError", "FileExistsConflictError", "NoSuchPackageError", "Packages"]
+__all__ = [
+    "ClosedProjectError",
+    "FileExistsConflictError",
+    "NoSuchPackageError",
+    "Packages",
+    "PackagesAwayError",
+]

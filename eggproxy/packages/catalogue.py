@@ -15,6 +15,7 @@ from eggproxy.names import NormalizedName
 from eggproxy.packages.entries import Entry, Fault, Line, Seen
 from eggproxy.packages.folders import Folders
 from eggproxy.packages.journal import Journal
+from eggproxy.packages.presence import Presence
 from eggproxy.packages.reading import read_package
 from eggproxy.packages.register import Register
 
@@ -38,14 +39,16 @@ _GARBAGE = 1000
 class Catalogue:
     """The packages in a directory, for all threads; other processes have theirs, and one journal.
 
-    `own` is the folder of our records.
+    `own` is the folder of our records; `presence` knows whether the directory is there.
     """
 
-    def __init__(self, root: Path, own: Path) -> None:
+    def __init__(self, root: Path, own: Path, presence: Presence) -> None:
         self._root = root
         self._own = own
+        self._presence = presence
+        self._is_away = False
         self._lock = threading.RLock()
-        self._folders = Folders(root)
+        self._folders = Folders(root, presence.is_here)
         self._register = Register(self._folders.files)
         self._journal = Journal(own / "index.jsonl")
         self._told: set[tuple[str, Seen | None]] = set()
@@ -60,6 +63,22 @@ class Catalogue:
     def is_due(self) -> bool:
         """Say whether the folders have not been looked at for a second."""
         return time.monotonic() >= self._due
+
+    @property
+    def is_partial(self) -> bool:
+        """Say whether there may be more than could be seen: the directory, or a folder, is away."""
+        return self._is_away or bool(self._folders.unreadable)
+
+    @property
+    def is_empty(self) -> bool:
+        """Say whether there is, and was, nothing that could be away."""
+        return not (self._register.projects or self._register.claims or self._presence.names())
+
+    def claimed(self) -> tuple[set[NormalizedName], set[str]]:
+        """Name all projects of which there are files, or may be, and the paths of the files."""
+        with self._lock:
+            register = self._register
+            return {*register.projects, *register.claims}, set(self._folders.files)
 
     def names(self) -> list[NormalizedName]:
         """Name the projects that have packages, in order."""
@@ -109,12 +128,26 @@ class Catalogue:
                 return
             register = self._register
             waiting = [*self._young(), *register.faults]
-            changed = self._folders.look()
+            self._note_presence()
+            changed = set() if self._is_away else self._folders.look()
             register.move(changed | {path for path in waiting if self._folders.restat(path)})
             self._due = time.monotonic() + (RESTLESS if self._young() else LOOK)
             if register.unread and (self._reading is None or self._reading.done()):
                 self._reading = Future()
                 launch(self._read_all, self._reading, name="packages")
+
+    def _note_presence(self) -> None:
+        """See whether the directory is there, and say so when that changes."""
+        was_away = self._is_away
+        self._is_away = not self._presence.is_here() and not self.is_empty
+        if self._is_away and not was_away:
+            log.error(
+                "packages: %s is not there, or its disk is not mounted: what was in it is "
+                "answered with 503. If it is meant to be empty: touch %s",
+                *(self._root, self._presence.marker),
+            )
+        elif was_away and not self._is_away:
+            log.warning("packages: %s is there again", self._root)
 
     def note(self, lines: list[Line]) -> None:
         """Note what was read, or removed, for all processes."""

@@ -22,8 +22,10 @@ from eggproxy.packages.errors import (
     ClosedProjectError,
     FileExistsConflictError,
     NoSuchPackageError,
+    PackagesAwayError,
 )
 from eggproxy.packages.folders import look_at
+from eggproxy.packages.presence import Presence
 from eggproxy.packages.reading import digest_of, entry_of, metadata_path
 from eggproxy.packages.site import Site
 from eggproxy.packages.states import CLOSED, State, States, Status, is_same_version
@@ -38,10 +40,11 @@ class Packages:
 
     `reserve` are patterns of names that are ours before there is a file, `always` names that are;
     `merge` names whose page has files of upstream beside ours. `trash_days` is how long what was
-    removed is kept.
+    removed is kept. `memory` is a file elsewhere that remembers which names are ours, for when the
+    directory is away.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what is ours, by each way to say so
         self,
         directory: Path,
         *,
@@ -49,13 +52,16 @@ class Packages:
         always: AbstractSet[NormalizedName] = frozenset(),
         merge: AbstractSet[NormalizedName] = frozenset(),
         trash_days: float = 30.0,
+        memory: Path | None = None,
     ) -> None:
         self.directory = directory
         self.own = directory / OWN
         self._reserve = tuple(reserve)
         self._always = frozenset(always)
         self._merge = frozenset(merge)
-        self._catalogue = Catalogue(directory, self.own)
+        self._memory = memory
+        self._presence = Presence(directory, self.own, memory)
+        self._catalogue = Catalogue(directory, self.own, self._presence)
         self._states = States(self.own / "state", self.own / "tmp")
         self.trash = Trash(self.own / "trash", trash_days)
         self.site = Site(self.own / "pages")
@@ -89,7 +95,50 @@ class Packages:
             or project in self._always
             or any(fnmatchcase(project, pattern) for pattern in self._reserve)
             or self.trash.has(project)
+            or (self._catalogue.is_partial and project in self._presence.names())
         )
+
+    @property
+    def trouble(self) -> str | None:
+        """Say in a sentence what is wrong with the directory; None if nothing is."""
+        if self._is_away() or (self._catalogue.is_partial and not self._catalogue.is_empty):
+            return str(self._away())
+        return None
+
+    def demand_here(self, project: NormalizedName) -> None:
+        """Raise PackagesAwayError if nobody can tell now what there is of a project."""
+        # In a folder that cannot be read there may be those that were remembered, and no others.
+        is_hidden = (
+            self._catalogue.is_partial
+            and project in self._presence.names()
+            and not self._catalogue.has(project)
+        )
+        if is_hidden or self._is_away():
+            raise self._away()
+
+    def _away(self) -> PackagesAwayError:
+        return PackagesAwayError(str(self.directory), str(self._presence.marker))
+
+    def _is_away(self) -> bool:
+        return not self._presence.is_here() and not self._catalogue.is_empty
+
+    def remember(self) -> None:
+        """Have the names that are ours now known while the directory is away. Raises StorageError.
+
+        What has been removed is forgotten, if the directory can be seen.
+        """
+        if self._memory is None:
+            return
+        with atomic.folder_lock(self._memory.with_suffix(".lock")):
+            # What is seen under the lock is the newest: nobody writes down an older view.
+            self._catalogue.look(now=True)
+            if not self._presence.is_here():
+                return
+            names, paths = self._catalogue.claimed()
+            known = {*names, *self.trash.names()}
+            if self._catalogue.is_partial:
+                known |= self._presence.names()
+            self._presence.note(known, paths)
 
     def merges(self, project: NormalizedName) -> bool:
         """Say whether files of upstream are wanted beside our own."""
@@ -152,8 +201,11 @@ class Packages:
 
         Returns False if the same bytes are here already. It is on the project's page when this
         returns, in every process. `incoming` stays where it is: remove it. Raises
-        FileExistsConflictError, ClosedProjectError, DamagedArchiveError, StorageError.
+        FileExistsConflictError, ClosedProjectError, DamagedArchiveError, StorageError,
+        PackagesAwayError.
         """
+        if self._is_away():
+            raise self._away()
         with atomic.storage_errors(self.directory / filename):
             # What it is called must be what it holds, before it is anywhere.
             draft = entry_of(filename, Seen(0, 0, 0), contents, digest_of(incoming), self.own)
@@ -171,7 +223,8 @@ class Packages:
         return is_new
 
     def demand_open(self, project: NormalizedName) -> None:
-        """Raise ClosedProjectError if a project takes no files (PEP 792)."""
+        """Raise ClosedProjectError if a project takes no files (PEP 792), PackagesAwayError."""
+        self.demand_here(project)
         state = self._states.get(project)
         if state.status in CLOSED:
             raise ClosedProjectError(project, state.status, state.reason)
@@ -237,6 +290,7 @@ class Packages:
                 self.site.drop(project)
 
     def _of_version(self, project: NormalizedName, version: str | None) -> list[Entry]:
+        self.demand_here(project)
         entries = self._catalogue.entries(project)
         found = [e for e in entries if version is None or is_same_version(e.version, version)]
         if not found:

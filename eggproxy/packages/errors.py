@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from eggproxy.errors import EggProxyError, NotFoundError
+from eggproxy.errors import RETRY_AFTER, EggProxyError, NotFoundError
 
 
 class FileExistsConflictError(EggProxyError):
@@ -44,3 +44,25 @@ class NoSuchPackageError(NotFoundError):
         what = f"{project} {version}" if version else project
         advice = f"There are {', '.join(versions)}" if versions else "Check the spelling"
         super().__init__(f"There is no package {what} here. {advice}.")
+
+
+class PackagesAwayError(EggProxyError):
+    """The packages directory cannot be seen: neither "there is none" nor upstream's would be true.
+
+    `marker` is the file by which a directory that is meant to be empty is known.
+    """
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+    def __init__(self, directory: str, marker: str) -> None:
+        self.directory = directory
+        super().__init__(
+            f"This server's own packages cannot be reached: {directory} is missing, unreadable or "
+            f"not mounted. Its administrator can mount it, or, if it is meant to be empty, make "
+            f"the file {marker}"
+        )
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Ask the client to come again."""
+        return {"Retry-After": str(RETRY_AFTER)}

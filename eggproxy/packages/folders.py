@@ -3,7 +3,7 @@
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,13 +28,17 @@ class Folders:
 
     `files` has what each looked like, `odd` why something is left out, both by relative path.
     Hidden names are passed over, and so are links that lead out of the directory. What cannot be
-    looked at now is as it was: a file that seemed gone would leave its name to upstream.
+    looked at now is as it was: a file that seemed gone would leave its name to upstream. So it is
+    while the directory is not there by what `is_there` says, as when its disk is away; `unreadable`
+    has the folders that could not be looked at.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, is_there: Callable[[], bool]) -> None:
         self.files: dict[str, Seen] = {}
         self.odd: dict[str, str] = {}
+        self.unreadable: set[str] = set()
         self._root = str(root)
+        self._is_there = is_there
         self._marks: dict[str, _Mark | None] = {}
         self._names: dict[str, set[str]] = {}
 
@@ -79,8 +83,10 @@ class Folders:
             if folder and self._is_there():
                 self._replace(folder, {}, changed)
                 self._marks.pop(folder, None)
+                self.unreadable.discard(folder)
             return []
         except OSError:
+            self.unreadable.add(folder)
             return []
         mark = self._marks.get(folder)
         if mark is not None and mark.modified == modified and mark.settled:
@@ -92,7 +98,12 @@ class Folders:
         try:
             found, folders = self._listed(folder)
         except OSError:
+            self.unreadable.add(folder)
             return []
+        if not self._is_there():
+            # What was listed may have been the mount point.
+            return []
+        self.unreadable.discard(folder)
         self._marks[folder] = _Mark(modified, first, is_old)
         self._replace(folder, found, changed)
         return [name for name in folders if self._marks.setdefault(name, None) is None]
@@ -127,10 +138,6 @@ class Folders:
             for entry in entries:
                 if not entry.name.startswith("."):
                     yield (f"{folder}/{entry.name}" if folder else entry.name), entry
-
-    def _is_there(self) -> bool:
-        """Say whether the directory itself is there, as it is not while its disk is away."""
-        return os.path.isdir(self._root)  # noqa: PTH112  it is asked of each file that is gone
 
     def _leaves(self, path: str) -> bool:
         root = os.path.realpath(self._root)

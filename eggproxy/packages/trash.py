@@ -45,6 +45,11 @@ class Trash:
                 self._changed = changed
         return project in self._names
 
+    def names(self) -> frozenset[str]:
+        """Name all projects of which something can be had back."""
+        self.has(NormalizedName(""))
+        return self._names
+
     def empty(self) -> None:
         """Delete for good what has been here for long enough."""
         oldest = time.time() - self._seconds
