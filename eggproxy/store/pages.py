@@ -14,6 +14,7 @@ from eggproxy.store import atomic, twins
 _SEEN_WHOLE = 10_000
 PageKind = Literal["index", "stored"]
 FORMS: tuple[Form, ...] = ("json", "html")
+_ENDINGS = [f".{form}{packing}" for form in FORMS for packing in (".gz", "")]
 
 
 class PageFiles:
@@ -24,6 +25,7 @@ class PageFiles:
 
     def __init__(self, root: Path, scratch: Path) -> None:
         self._root = root
+        self._root_name = str(root)
         self._scratch = scratch
         # Pages that were whole when they were looked at, and how to tell that they still are.
         self._seen_whole: dict[tuple[NormalizedName | None, PageKind], object] = {}
@@ -107,7 +109,9 @@ class PageFiles:
         ]
 
     def _signature(self, project: NormalizedName | None, kind: PageKind) -> object:
-        return tuple(atomic.signature(path) for pair in self._twins(project, kind) for path in pair)
+        # Taken often, and making Paths would cost several times as much.
+        folder = self._root_name if project is None else f"{self._root_name}/{project}"
+        return tuple([atomic.signature(f"{folder}/{kind}{ending}") for ending in _ENDINGS])
 
     def _note_whole(
         self, project: NormalizedName | None, kind: PageKind, signature: object
