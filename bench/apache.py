@@ -60,8 +60,8 @@ def stored(lab: Lab) -> Iterator[Row]:
     with ExitStack() as stack:
         home, name, index = _index(stack, lab)
         eggs = home / "eggs"
-        # All are of one kind, prefork, and serve the same directory.
-        _, python = _mod_python(stack, home, eggs, index)
+        # Both are prefork, with a process for each connection, and serve the same directory.
+        _, python = _mod_python(stack, home, eggs, index, processes=CONNECTIONS)
         for path in ("small/", f"small/{name}"):
             get(python.url + path, JSON)
         plain = _plain(stack, eggs)
@@ -123,11 +123,15 @@ def _write_index(root: Path) -> str:
     return path.name
 
 
-def _mod_python(stack: ExitStack, home: Path, eggs: Path, index: str) -> tuple[httpd.Httpd, _Site]:
+def _mod_python(
+    stack: ExitStack, home: Path, eggs: Path, index: str, processes: int = 1
+) -> tuple[httpd.Httpd, _Site]:
     """Run the configuration that `eggproxy apache-config` prints."""
     config = write_configuration(home / "eggproxy.conf", eggs, index, update_interval=24)
     root = stack.enter_context(httpd.public_directory())
-    server = stack.enter_context(apache_site("mod_python", root, config, mpm="prefork"))
+    server = stack.enter_context(
+        apache_site("mod_python", root, config, mpm="prefork", processes=processes)
+    )
     return server, _Site("mod_python", _Family(server.process.pid), f"{server.url}/pypi/")
 
 

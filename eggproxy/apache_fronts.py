@@ -1,6 +1,5 @@
 """The proxies behind one Apache: each configuration and directory has its own, made when needed."""
 
-import contextlib
 import logging
 import os
 import threading
@@ -71,9 +70,11 @@ class Fronts:
         front = self._fronts.get(key)
         prepared = None if front is None else front.recall(request)
         if prepared is not None:
-            # Between two looks at it a stored file may have been replaced or removed.
-            with contextlib.suppress(FileChangedError):
+            try:
                 return send_prepared(req, request, prepared)
+            except FileChangedError:
+                # Between two looks at it a stored file was replaced or removed.
+                log.debug("%s has changed just now", prepared.place)
         if req.proto_num not in _PROTOCOLS:
             raise BadRequestError("there is no such version of HTTP")
         mapped = _mapped(req, request) if front is None else ""

@@ -3,9 +3,9 @@
 That is all a hit costs: no parsing, no decisions, no second look at any record.
 """
 
-import contextlib
 import copy
 import hashlib
+import os
 import threading
 import time
 from collections import OrderedDict
@@ -114,10 +114,17 @@ class Prepared:
         """Say whether this is still the answer."""
         if now >= self.fresh_until:
             return False
+        known = self.signature
         try:
-            return signature(self.place) == self.signature
+            # What `signature` does, but for the tuple it makes: this is done for every request.
+            facts = os.stat(self.place)  # noqa: PTH116  making a Path would cost as much
         except OSError:
             return False
+        return (
+            facts.st_mtime_ns == known.modified
+            and facts.st_size == known.size
+            and facts.st_ino == known.inode
+        )
 
 
 def said(cache_status: str, chain: str = "") -> str:
@@ -151,9 +158,11 @@ class HotAnswers:
         if prepared is None:
             return None
         if prepared.holds(self._clock()):
-            # Another thread may just have dropped it.
-            with contextlib.suppress(KeyError):
+            try:  # noqa: SIM105  a third of the time of the whole
                 self._answers.move_to_end(key)
+            except KeyError:
+                # Another thread has just dropped it.
+                pass
             return prepared
         self._drop(key)
         return None
