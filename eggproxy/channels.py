@@ -17,6 +17,7 @@ from eggproxy.own import Own
 from eggproxy.packages import Packages
 from eggproxy.pages import Pages
 from eggproxy.proxy import Proxy
+from eggproxy.siblings import Siblings
 from eggproxy.store import EggsDirectory, Record
 from eggproxy.transfers import Transfers
 from eggproxy.upstream import FlatUpstream, Hosts, Member, Several, Upstream, Upstreams, via
@@ -53,7 +54,8 @@ class Channel:
             keeps=own.keeps,
         )
         transfers = Transfers(self.store, self.upstreams, health, self.pages.note_stored)
-        self.proxy = Proxy(self.store, self.pages, transfers, health, own)
+        siblings = Siblings(self.store, self.upstreams, health, self.pages.note_sibling)
+        self.proxy = Proxy(self.store, self.pages, transfers, siblings, health, own)
         if configuration.complete_metadata:
             completion = ProjectCompletion(self.store, self.pages, self._index_of)
             self.proxy.restore = completion.restore

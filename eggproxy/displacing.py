@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from eggproxy.errors import StorageError
 from eggproxy.flights import launch
-from eggproxy.names import METADATA, NormalizedName
+from eggproxy.names import NormalizedName
 from eggproxy.packages import Packages
 from eggproxy.store import EggsDirectory
 
@@ -67,6 +67,7 @@ class Displacer:
     def _clear_doubles(self, store: EggsDirectory, project: NormalizedName) -> None:
         """Remove cached files for which there are some of ours by the same name."""
         for entry in self._packages.facts(project)[0]:
-            for name in (entry.filename, entry.filename + METADATA):
-                with suppress(StorageError):
-                    store.remove_file(project, name)
+            with suppress(StorageError):
+                store.remove_file(project, entry.filename)
+            with suppress(StorageError):
+                store.remove_siblings(project, entry.filename)

@@ -20,8 +20,12 @@ MAX_FILENAME = 255
 
 METADATA = ".metadata"
 SIGNATURE = ".asc"
-SIBLINGS = (METADATA, SIGNATURE)
-"""What is put behind a distribution's name for what belongs to it (PEP 658, PEP 503)."""
+PROVENANCE = ".provenance"
+SIBLINGS = (METADATA, SIGNATURE, PROVENANCE)
+"""What is put behind a distribution's name for what belongs to it (PEP 658, 503, 740)."""
+
+CHANGING = (SIGNATURE, PROVENANCE)
+"""Those that may come, go, and be replaced, while the distribution stays what it is."""
 
 PAGE_NAMES = frozenset(
     f"{kind}.{form}{packed}"

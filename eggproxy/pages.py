@@ -147,10 +147,18 @@ class Pages:
             return self.lifetime
         return replace(self.lifetime, interval=interval)
 
+    def lifetime_of(self, name: Name) -> Lifetime:
+        """Say for how long a page, and what belongs to its files, stays fresh."""
+        return self._lifetime_from(self._source(name))
+
+    def note_sibling(self, project: NormalizedName) -> None:
+        """Note that something has come that lies beside a file."""
+        self._outage_pages.note(project)
+
     def is_fresh(self, name: Name) -> bool:
         """Say whether a page is stored and fresh."""
         checked = self.store.checked(name)
-        lifetime = self._lifetime_from(self._source(name))
+        lifetime = self.lifetime_of(name)
         return checked is not None and lifetime.is_fresh(checked, self._clock())
 
     def revalidate(self, name: Name) -> str:

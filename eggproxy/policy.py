@@ -5,7 +5,14 @@ from collections.abc import Set as AbstractSet
 import msgspec
 
 from eggproxy.model import File, ProjectDetail
-from eggproxy.names import METADATA, SIBLINGS, SIGNATURE, NormalizedName, has_room
+from eggproxy.names import (
+    METADATA,
+    PROVENANCE,
+    SIBLINGS,
+    SIGNATURE,
+    NormalizedName,
+    has_room,
+)
 from eggproxy.paths import (
     FileTarget,
     HealthTarget,
@@ -30,7 +37,7 @@ def reads(target: Target) -> tuple[NormalizedName | None, ...]:
 
 
 def offered(detail: ProjectDetail, filename: str) -> File | None:
-    """Find what a project's page offers under a name: a file, its metadata or its signature.
+    """Find what a project's page offers under a name: a file, or what belongs to one.
 
     The answer describes that very object: the URL, the digests and the size to expect of it.
     """
@@ -45,6 +52,11 @@ def offered(detail: ProjectDetail, filename: str) -> File | None:
 
 
 def _sibling(base: File, suffix: str) -> File | None:
+    if suffix == PROVENANCE:
+        # That one is wherever upstream says.
+        if base.provenance is None:
+            return None
+        return File(filename=base.filename + suffix, url=base.provenance, hashes={})
     promised = base.core_metadata if suffix == METADATA else base.gpg_sig
     if not promised:
         return None
@@ -84,4 +96,6 @@ def _as_on_disk(file: File, names: AbstractSet[str]) -> File:
         file = msgspec.structs.replace(file, core_metadata=None)
     if file.gpg_sig and file.filename + SIGNATURE not in names:
         file = msgspec.structs.replace(file, gpg_sig=None)
+    if file.provenance and file.filename + PROVENANCE not in names:
+        file = msgspec.structs.replace(file, provenance=None)
     return file

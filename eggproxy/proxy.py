@@ -21,11 +21,17 @@ from eggproxy.answers import (
     Text,
 )
 from eggproxy.completed import promised_size
-from eggproxy.errors import NoSuchFileError, NothingStoredError, StorageError
+from eggproxy.errors import (
+    EggProxyError,
+    NoSuchFileError,
+    NotFoundError,
+    NothingStoredError,
+    StorageError,
+)
 from eggproxy.health import Health
 from eggproxy.home import home_page
 from eggproxy.model import File, ProjectDetail
-from eggproxy.names import METADATA, SIGNATURE, NormalizedName, distribution_of
+from eggproxy.names import CHANGING, METADATA, PROVENANCE, NormalizedName, distribution_of
 from eggproxy.negotiation import Preference
 from eggproxy.own import Own
 from eggproxy.pages import Pages
@@ -38,12 +44,14 @@ from eggproxy.paths import (
     RedirectTarget,
     Target,
 )
+from eggproxy.siblings import Beside, Siblings
 from eggproxy.store import EggsDirectory, Record
 from eggproxy.transfers import Transfers, Wanted, strongest
 
 log = logging.getLogger("eggproxy")
 
 OCTETS = "application/octet-stream"
+PROVENANCE_V1 = "application/vnd.pypi.integrity.v1+json"
 
 
 def _never(project: NormalizedName, filename: str) -> bool:
@@ -55,11 +63,12 @@ def _never(project: NormalizedName, filename: str) -> bool:
 class Proxy:
     """The proxy over one eggs directory and one upstream; safe to share among threads."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  what it works with
         self,
         store: EggsDirectory,
         pages: Pages,
         transfers: Transfers,
+        siblings: Siblings,
         health: Health,
         own: Own | None = None,
     ) -> None:
@@ -68,6 +77,7 @@ class Proxy:
         self.store = store
         self.pages = pages
         self._transfers = transfers
+        self._siblings = siblings
         # Has metadata on disk again that we have read ourselves; False where it is not ours.
         self.restore: Callable[[NormalizedName, str], bool] = _never
 
@@ -150,9 +160,24 @@ class Proxy:
             age=None if state.cache_status == "hit" else state.age,
         )
 
-    def _file(self, target: FileTarget) -> Ready | Growing:
+    def _file(self, target: FileTarget) -> Ready | Growing | Text:
+        is_changing = target.filename.endswith(CHANGING)
+        return self._changing(target) if is_changing else self._unchanging(target)
+
+    def _unchanging(self, target: FileTarget) -> Ready | Growing:
         if self._is_whole(target):
             return self._stored(target, "hit")
+        file, wanted = self._wanted(target)
+        if target.filename.endswith(METADATA) and self.restore(target.project, target.filename):
+            return self._stored(target, "fwd=uri-miss; stored")
+        try:
+            return self._coming(target, file, wanted)
+        except NoSuchFileError:
+            self._withdraw(target)
+            raise
+
+    def _wanted(self, target: FileTarget) -> tuple[File, Wanted]:
+        """Find what is to be fetched for an address. Raises EggProxyError."""
         if target.stored:
             raise NoSuchFileError(target.project, target.filename, "it is not stored here")
         offer = _offered(self.pages.detail(target.project), target) or _offered(
@@ -161,8 +186,6 @@ class Proxy:
         if offer is None:
             raise NoSuchFileError(target.project, target.filename)
         file, index = offer
-        if target.filename.endswith(METADATA) and self.restore(target.project, target.filename):
-            return self._stored(target, "fwd=uri-miss; stored")
         wanted = Wanted(
             project=target.project,
             filename=target.filename,
@@ -171,11 +194,45 @@ class Proxy:
             digest=strongest(file.hashes),
             index=index,
         )
+        return file, wanted
+
+    def _changing(self, target: FileTarget) -> Ready | Text | Growing:
+        """Have what lies beside a file and may change, as fresh as a page is."""
+        sibling = self.store.sibling(target.project, target.filename)
+        if target.stored and sibling.is_stored():
+            return self._beside(target, Beside(0.0, "hit"))
         try:
-            return self._coming(target, file, wanted)
-        except NoSuchFileError:
-            self._withdraw(target)
+            file, wanted = self._wanted(target)
+        except NotFoundError:
             raise
+        except EggProxyError:
+            # Its page is neither here nor to be had.
+            if not sibling.is_stored():
+                raise
+            return self._beside(target, Beside(0.0, "hit; detail=stale-if-error"))
+        if file.hashes:
+            # Its page lists it as a file of its own.
+            return self._unchanging(target)
+        lifetime = self.pages.lifetime_of(target.project)
+        return self._beside(target, self._siblings.ensure(wanted, lifetime))
+
+    def _beside(self, target: FileTarget, found: Beside) -> Ready | Text:
+        is_provenance = target.filename.endswith(PROVENANCE)
+        content_type = PROVENANCE_V1 if is_provenance else OCTETS
+        if found.unstored is not None:
+            return Text(
+                body=found.unstored,
+                content_type=content_type,
+                cache_control="no-store",
+                cache_status=found.cache_status,
+            )
+        return Ready(
+            path=self.store.file(target.project, target.filename),
+            content_type=content_type,
+            cache_control=PAGE_CACHE_CONTROL,
+            cache_status=found.cache_status,
+            fresh_until=found.fresh_until,
+        )
 
     def _coming(self, target: FileTarget, file: File, wanted: Wanted) -> Ready | Growing:
         """Have a file come, onto the disk where that can be. Raises EggProxyError."""
@@ -272,4 +329,4 @@ def _etag(file: File) -> str | None:
 
 def _cache_control(filename: str) -> str:
     """Signatures may be added or replaced; all else under a file's name is for ever."""
-    return PAGE_CACHE_CONTROL if filename.endswith(SIGNATURE) else FILE_CACHE_CONTROL
+    return PAGE_CACHE_CONTROL if filename.endswith(CHANGING) else FILE_CACHE_CONTROL

@@ -162,7 +162,7 @@ class Refresher:
             return old
         for filename in foreign:
             self._store.remove_file(detail.name, filename)
-            self._store.remove_file(detail.name, filename + METADATA)
+            self._store.remove_siblings(detail.name, filename)
         log.warning("%s: %d files of another index are left behind", detail.name, len(foreign))
         files = [file for file in old.detail.files if file.filename not in foreign]
         return msgspec.structs.replace(old, detail=msgspec.structs.replace(old.detail, files=files))
@@ -175,4 +175,4 @@ class Refresher:
             if known and now and known != now:
                 log.warning("%s: upstream has replaced %s", new.name, file.filename)
                 self._store.remove_file(new.name, file.filename)
-                self._store.remove_file(new.name, file.filename + METADATA)
+                self._store.remove_siblings(new.name, file.filename)

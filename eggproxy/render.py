@@ -18,7 +18,7 @@ import msgspec
 from eggproxy.characters import consists_of
 from eggproxy.completed import OURS, named_as_ours
 from eggproxy.model import API_VERSION, File, ListedProject, ProjectDetail, ProjectList
-from eggproxy.names import normalize
+from eggproxy.names import PROVENANCE, has_room, normalize
 from eggproxy.negotiation import Form
 
 # Strongest first; these are what pip takes in a fragment.
@@ -88,28 +88,57 @@ class _CompletedFile(_ListedFile, frozen=True, omit_defaults=True, gc=False, ren
 
 
 def _files_json(files: list[File]) -> list[Any]:
+    provenances = _provenances(files)
     if not _all_plain(files):
-        return [_file_json(file, link(file.filename)) for file in files]
-    page: list[Any] = list(starmap(_ListedFile, map(_as_listed, files)))
+        return [
+            _file_json(file, link(file.filename), provenance)
+            for file, provenance in zip(files, provenances, strict=True)
+        ]
+    page: list[Any]
+    if any(provenances):
+        rows = zip(map(_as_listed, files), provenances, strict=True)
+        page = list(starmap(_ListedFile, ((*values, provenance) for values, provenance in rows)))
+    else:
+        page = list(starmap(_ListedFile, map(_as_listed, files)))
     for place, file in enumerate(files):
         if file.looked_for or file.extra:
-            page[place] = _file_json(file, file.filename)
+            page[place] = _file_json(file, file.filename, provenances[place])
     return page
 
 
-# The values of `_ListedFile`; a plain filename is its own link.
+# The values of `_ListedFile` but the last, provenance; a plain filename is its own link.
 _as_listed = attrgetter(
     *("filename", "filename"),
-    *(name for name in _ListedFile.__struct_fields__ if name not in {"filename", "url"}),
+    *(
+        name
+        for name in _ListedFile.__struct_fields__
+        if name not in {"filename", "url", "provenance"}
+    ),
 )
 
 
-def _file_json(file: File, url: str) -> _ListedFile | dict[str, Any]:
+def _file_json(file: File, url: str, provenance: str | None) -> _ListedFile | dict[str, Any]:
     ours = named_as_ours(file) if file.looked_for else None
     name, _name, *values = _as_listed(file)
     kind, more = (_CompletedFile, (ours,)) if ours else (_ListedFile, ())
-    listed = kind(name, url, *values, *more)
+    listed = kind(name, url, *(*values, provenance, *more))
     return _with_extra(listed, file.extra) if file.extra else listed
+
+
+def _provenances(files: list[File]) -> list[str | None]:
+    """Say where the provenance of each file is: beside it, where there is room for its name."""
+    theirs = [file.provenance for file in files]
+    if not any(theirs):
+        return theirs
+    return [
+        _provenance(file.filename, url) if url else None
+        for file, url in zip(files, theirs, strict=True)
+    ]
+
+
+def _provenance(filename: str, upstream: str) -> str:
+    """Write the URL of provenance, which is upstream's own where ours could not be stored."""
+    return f"{link(filename)}{PROVENANCE}" if has_room(filename, PROVENANCE) else upstream
 
 
 def _with_extra(file: _ListedFile, extra: dict[str, Any]) -> dict[str, Any]:
@@ -205,7 +234,7 @@ def _rare_attributes(file: File) -> str:
     if file.gpg_sig is not None:
         attributes += f' data-gpg-sig="{"true" if file.gpg_sig else "false"}"'
     if file.provenance is not None:
-        attributes += f' data-provenance="{_escape(file.provenance)}"'
+        attributes += f' data-provenance="{_escape(_provenance(file.filename, file.provenance))}"'
     return attributes
 
 

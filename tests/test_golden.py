@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given, settings
@@ -35,6 +36,9 @@ def lost(theirs: Mapping[str, Any], file: Mapping[str, Any]) -> set[str]:
     """Name the keys of upstream's file that are not, with their values, in ours."""
     said = {key: value for key, value in theirs.items() if value not in WITHOUT_MEANING}
     said.pop("url")
+    if "provenance" in said:
+        # As the file itself, it is had from us.
+        said["provenance"] = f"{quote(theirs['filename'], safe='+!')}.provenance"
     return {key for key, value in said.items() if key not in ALSO and file.get(key) != value}
 
 

@@ -113,7 +113,7 @@ def test_json__a_file() -> None:
         "filename": "foo-1.0.tar.gz",
         "url": "foo-1.0.tar.gz",
         **{key.replace("_", "-"): value for key, value in (known | more).items()},
-        "provenance": "https://p.example/",
+        "provenance": "foo-1.0.tar.gz.provenance",
     }
     assert set(entry(file())) == {"filename", "url", "hashes"}
 
@@ -130,7 +130,10 @@ def test_json__legacy_metadata_key_is_left_out() -> None:
         ({"yanked": "broken"}, {"data-yanked": "broken"}),
         ({"gpg_sig": True}, {"data-gpg-sig": "true"}),
         ({"gpg_sig": False}, {"data-gpg-sig": "false"}),
-        ({"provenance": "https://p.example/?a&b"}, {"data-provenance": "https://p.example/?a&b"}),
+        (
+            {"provenance": "https://p.example/?a&b"},
+            {"data-provenance": "foo-1.0.tar.gz.provenance"},
+        ),
         ({"core_metadata": False}, {}),
         ({"size": 3, "upload_time": "2024-01-02T03:04:05Z", "extra": {"x": 1}}, {}),
     ],
@@ -179,7 +182,6 @@ def test_html__fragment(facts: dict[str, Any], fragment: str) -> None:
     [
         ({"requires_python": NASTY}, "data-requires-python"),
         ({"yanked": NASTY}, "data-yanked"),
-        ({"provenance": NASTY}, "data-provenance"),
         ({"core_metadata": {"sha256": NASTY}}, "data-core-metadata"),
         ({"egg_fragment": NASTY}, "href"),
         ({"hashes": {"md5": NASTY}}, "href"),
@@ -350,11 +352,17 @@ def files(**more: Any) -> st.SearchStrategy[File]:
             "requires_python": st.none() | said,
             "gpg_sig": st.none() | st.booleans(),
             "yanked": st.booleans() | said,
-            "provenance": st.none() | st.just("https://p.example/a?b&c='"),
+            "provenance": st.none() | st.just(".provenance"),
             **more,
         }
     )
-    return facts.map(lambda each: File(url=urljoin(PAGE, render.link(each["filename"])), **each))
+    return facts.map(_beside_its_page)
+
+
+def _beside_its_page(facts: dict[str, Any]) -> File:
+    url = urljoin(PAGE, render.link(facts["filename"]))
+    provenance = facts["provenance"] and url + facts["provenance"]
+    return File(url=url, **facts | {"provenance": provenance})
 
 
 in_html = files(

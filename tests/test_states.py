@@ -76,27 +76,3 @@ def test_quarantine__ends(single: Server, published: Upstream) -> None:
         single.age_pages(DAY)
         single.get("/pypi/foo/")
         assert single.get(PATH).status == answer
-
-
-@pytest.mark.parametrize("form", ["json", "html"])
-def test_provenance__passes_through(single: Server, published: Upstream, form: Form) -> None:
-    """Provenance is upstream's own address, in both forms, and nothing of it is fetched here."""
-    url = "https://index.example/integrity/foo/1.0/foo.whl/provenance?a=1&b"
-    published.form = form
-    published.projects["foo"].files[WHEEL.filename]["provenance"] = url
-    assert entry(single)["provenance"] == url
-    assert url.replace("&", "&amp;") in single.get("/pypi/foo/").body.decode()
-    assert published.asked("provenance") == []
-    with published.down():
-        assert entry(single)["provenance"] == url
-
-
-def test_signature__is_fetched_anew_when_it_changes(single: Server, published: Upstream) -> None:
-    """A signature beside a file is handed on, and clients are told that it may change."""
-    published.projects["foo"].files[WHEEL.filename]["gpg-sig"] = True
-    published.put(f"/files/foo/{WHEEL.filename}.asc", b"signature")
-    reply = single.get(f"{PATH}.asc")
-    assert (reply.status, reply.body) == (200, b"signature")
-    assert "immutable" not in reply.headers["Cache-Control"]
-    with published.down():
-        assert single.get(f"{PATH}.asc").body == b"signature"

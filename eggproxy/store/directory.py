@@ -18,6 +18,7 @@ import msgspec
 
 from eggproxy.errors import StorageError
 from eggproxy.names import (
+    SIBLINGS,
     NormalizedName,
     has_room,
     is_file_or_sibling,
@@ -29,6 +30,7 @@ from eggproxy.store import atomic
 from eggproxy.store.pages import PageFiles, PageKind
 from eggproxy.store.partial import Partial
 from eggproxy.store.records import Record, Records
+from eggproxy.store.siblings import Sibling
 
 _SCRATCH_MAX_AGE = 3600
 # What nobody has gone on with for a week, nobody will; a running transfer writes all the time.
@@ -104,6 +106,11 @@ class EggsDirectory:
             return
         with atomic.storage_errors(path):
             path.unlink(missing_ok=True)
+
+    def remove_siblings(self, project: NormalizedName, filename: str) -> None:
+        """Remove what belongs to a file that is no longer the same. Raises StorageError."""
+        for suffix in SIBLINGS:
+            self.remove_file(project, filename + suffix)
 
     def set_aside(self, project: NormalizedName) -> None:
         """Move all files of a project to where no server sees them. Raises StorageError."""
@@ -184,6 +191,11 @@ class EggsDirectory:
     def completing(self, project: NormalizedName) -> AbstractContextManager[bool]:
         """Be the only one, across processes, that completes a project; False if another does."""
         return atomic.folder_lock_if_free(self._own / "completing" / project)
+
+    def sibling(self, project: NormalizedName, filename: str) -> Sibling:
+        """Name a sibling of a file that may change."""
+        folder = self._own / "siblings" / project / filename
+        return Sibling(self.file(project, filename), folder, self._scratch)
 
     def put_file(self, project: NormalizedName, filename: str, content: bytes) -> None:
         """Put a small file in place, whole; its page's lock is held. Raises StorageError."""

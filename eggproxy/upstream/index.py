@@ -153,18 +153,34 @@ class Upstream:
         """
         self._demand_online()
         headers = {"Accept": ACCEPT_PAGE, "Accept-Encoding": "gzip"}
-        if etag:
-            headers["If-None-Match"] = etag
-        elif last_modified:
-            headers["If-Modified-Since"] = last_modified
+        headers |= _conditions(etag, last_modified)
         url = urljoin(self.index, path)
-        with self._circuit.asking(url), self._asker.asked(url, headers) as response:
-            if response.status_code == HTTPStatus.NOT_MODIFIED and (etag or last_modified):
+        with self._circuit.asking(url):
+            return self._fetched(url, headers, None)
+
+    def small(self, url: str, known: Known, limit: int) -> Fetched | NotModified:
+        """Fetch something small that a page of upstream named, whole, if it has changed.
+
+        `limit` is in bytes. Raises Missing, OfflineError, UpstreamUnavailableError,
+        UpstreamNonsenseError.
+        """
+        self._demand_online()
+        headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
+        headers |= _conditions(known.etag, known.last_modified)
+        self.hosts.demand(url)
+        with _judging(self._circuit_to(url), url):
+            return self._fetched(url, headers, limit)
+
+    def _fetched(
+        self, url: str, headers: Mapping[str, str], limit: int | None
+    ) -> Fetched | NotModified:
+        with self._asker.asked(url, headers) as response:
+            is_conditional = "If-None-Match" in headers or "If-Modified-Since" in headers
+            if response.status_code == HTTPStatus.NOT_MODIFIED and is_conditional:
                 return NotModified()
             demand(response, HTTPStatus.OK)
-            body = self._asker.wire().whole(response)
             return Fetched(
-                body=body,
+                body=self._asker.wire().whole(response, limit),
                 content_type=response.headers.get("Content-Type", ""),
                 url=response.url,
                 etag=response.headers.get("ETag"),
@@ -239,6 +255,13 @@ class Upstream:
     def _circuit_to(self, url: str) -> Circuit:
         place = origin(url)
         return self._circuits.to(place[1], place)
+
+
+def _conditions(etag: str | None, last_modified: str | None) -> dict[str, str]:
+    """Ask only for what has changed (RFC 9110, 13.1); the better validator goes alone."""
+    if etag:
+        return {"If-None-Match": etag}
+    return {"If-Modified-Since": last_modified} if last_modified else {}
 
 
 @contextlib.contextmanager

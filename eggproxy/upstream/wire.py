@@ -71,12 +71,13 @@ class Wire:
                 # As a server may that has kept a connection for long enough (RFC 9110, 9.2.2).
                 return self._get(url, headers, auth, verify, method)
 
-    def whole(self, response: requests.Response) -> bytes:
-        """Read a page to its end, within limits of size and time.
+    def whole(self, response: requests.Response, limit: int | None = None) -> bytes:
+        """Read a page to its end, within limits of size and time; that of a page, or `limit` bytes.
 
         Raises UpstreamUnavailableError, UpstreamNonsenseError.
         """
         deadline = time.monotonic() + 60 + 10 * self._timeout
+        limit = self._max_page_size if limit is None else limit
         # Its value is handed over without a copy: the project list has 40 MB.
         body = io.BytesIO()
         unpacker = _unpacker(response)
@@ -84,8 +85,8 @@ class Wire:
             with _faults(response.url):
                 for piece in unpacker.pieces(block):
                     body.write(piece)
-                    if body.tell() > self._max_page_size:
-                        why = f"sent a page of more than {self._max_page_size / (1 << 20):.3g} MB"
+                    if body.tell() > limit:
+                        why = f"sent a page of more than {limit / (1 << 20):.3g} MB"
                         raise UpstreamNonsenseError(shown(response.url), why)
             if time.monotonic() > deadline:
                 raise OutageError(shown(response.url), "sends too slowly")
