@@ -69,7 +69,8 @@ def gated(request: pytest.FixtureRequest) -> Iterator[Gated]:
             os.mkfifo(root / name)
             httpd.give_away(root / name)
         file = write_configuration(root / "eggproxy.conf", eggs, upstream.index_url)
-        publish(upstream, wheel := make_wheel("Zope.Demo", "1.0"))
+        # More than Python writes itself: it hands such a file over to Apache.
+        publish(upstream, wheel := make_wheel("Zope.Demo", "1.0", size=2_000_000))
         # A directory's sections come before those of a directory in it.
         gates = [(root, "before"), (eggs, "behind")]
         more = "".join(GATE.format(place=p, name=name, root=root) for p, name in gates)
