@@ -5,6 +5,7 @@ from pathlib import Path
 
 from eggproxy.growing import Growing as Followed
 from eggproxy.passing import Passing
+from eggproxy.store.atomic import Mark
 
 GrowingFile = Followed | Passing
 """A file that is not whole yet; both read alike."""
@@ -37,6 +38,8 @@ class Ready:
     encoding: str | None = None
     vary: str | None = None
     age: int | None = None
+    # What it was decided by, where that may change while the file does not.
+    decided_by: Mark | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

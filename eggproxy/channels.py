@@ -4,7 +4,7 @@ The main one is at the prefix itself. A channel with a name is at `/+NAME/` belo
 files lie in the folder `+NAME` of the main one's directory, which no project's name can be.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from eggproxy.access import Access
@@ -13,6 +13,8 @@ from eggproxy.config import Configuration, IndexSettings
 from eggproxy.errors import NoSuchProjectError
 from eggproxy.freshness import Lifetime
 from eggproxy.health import Health
+from eggproxy.names import NormalizedName
+from eggproxy.outcome import Outcome
 from eggproxy.own import Own
 from eggproxy.packages import Packages
 from eggproxy.pages import Pages
@@ -38,6 +40,10 @@ class Channel:
         own: Own,
     ) -> None:
         self._own = own
+        # Told when something of an index has come by a name that is ours.
+        self.on_ours: Callable[[], None] = lambda: None
+        self._on_page: Callable[[NormalizedName, Outcome], None] = lambda _project, _outcome: None
+        self._on_file: Callable[[NormalizedName], None] = lambda _project: None
         self.store = EggsDirectory(directory)
         self.upstreams = _upstreams(configuration, indexes)
         lifetime = Lifetime(
@@ -54,14 +60,35 @@ class Channel:
             keeps=own.keeps,
         )
         transfers = Transfers(self.store, self.upstreams, health, self.pages.note_stored)
-        siblings = Siblings(self.store, self.upstreams, health, self.pages.note_sibling)
+        transfers.is_ours = own.has_to_itself
+        siblings = Siblings(self.store, self.upstreams, health, self._sibling_came)
         self.proxy = Proxy(self.store, self.pages, transfers, siblings, health, own)
         if configuration.complete_metadata:
             completion = ProjectCompletion(self.store, self.pages, self._index_of)
             self.proxy.restore = completion.restore
             completer = Completer(completion)
-            self.pages.flights.on_page = completer.page_came
-            self.pages.on_file = completer.file_came
+            self._on_page = completer.page_came
+            self._on_file = completer.file_came
+        self.pages.flights.on_page = self._page_came
+        self.pages.on_file = self._file_came
+
+    def _page_came(self, project: NormalizedName, outcome: Outcome) -> None:
+        if self._own.keeps(project):
+            # It was on its way when its name became ours, and must not stay.
+            self.on_ours()
+        else:
+            self._on_page(project, outcome)
+
+    def _sibling_came(self, project: NormalizedName) -> None:
+        if self._own.owns(project):
+            self.on_ours()
+        self.pages.note_sibling(project)
+
+    def _file_came(self, project: NormalizedName) -> None:
+        if self._own.owns(project):
+            self.on_ours()
+        if not self._own.keeps(project):
+            self._on_file(project)
 
     def _index_of(self, record: Record, filename: str) -> Upstream:
         """Find the index whose page names a file. Raises NoSuchProjectError for what is ours."""

@@ -9,8 +9,8 @@ from urllib.parse import parse_qs
 from eggproxy import paths, policy, responses
 from eggproxy.access import Access
 from eggproxy.access.tokens import USES
-from eggproxy.answers import Growing, Moved, Ready, Text, private
-from eggproxy.channels import MAIN, channels, packages_of
+from eggproxy.answers import Answer, Growing, Moved, Ready, Text, private
+from eggproxy.channels import MAIN, Channel, channels, packages_of
 from eggproxy.config import Configuration, apart_error, directory_error
 from eggproxy.displacing import Displacer
 from eggproxy.errors import EggProxyError, MethodNotAllowedError, StorageError
@@ -71,6 +71,8 @@ class Front:
         self.channels = channels(configuration, self.health, self.packages, self.access)
         self._main = self.channels[MAIN]
         self._displacer = Displacer(self.packages, [each.store for each in self.channels.values()])
+        for channel in self.channels.values():
+            channel.on_ours = self._displacer.start
         self._channel_names = frozenset(self.channels)
         self._identity = via.identity(configuration.eggs_directory)
         self.hot = HotAnswers(room=room)
@@ -195,8 +197,7 @@ class Front:
         for project in projects:
             self.access.require("read", project, request)
         generation = self._generation
-        answer = channel.proxy.answer(target, preference)
-        self._look()
+        answer = self._answer(channel, target, preference)
         if not all(map(self.access.readable_by_anyone, projects)):
             answer = private(answer)
         match answer:
@@ -211,6 +212,30 @@ class Front:
                 return responses.of_moved(moved, request)
             case Text() as text:
                 return responses.of_text(text, request)
+
+    def _answer(self, channel: Channel, target: paths.Target, preference: Preference) -> Answer:
+        """Answer; once more if a name has become ours that was perhaps an index's when asked for.
+
+        Raises EggProxyError.
+        """
+        generation = self._generation
+        try:
+            answer = channel.proxy.answer(target, preference)
+        except EggProxyError:
+            if self._has_become_ours(target, generation):
+                return channel.proxy.answer(target, preference)
+            raise
+        if not self._has_become_ours(target, generation):
+            return answer
+        if isinstance(answer, Growing):
+            answer.file.close()
+        return channel.proxy.answer(target, preference)
+
+    def _has_become_ours(self, target: paths.Target, generation: int) -> bool:
+        self._look()
+        return generation != self._generation and any(
+            project and self.packages.owns(project) for project in policy.reads(target)
+        )
 
     def _look(self) -> None:
         """See what was put into the packages directory: a name that is ours is ours at once."""

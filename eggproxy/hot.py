@@ -42,6 +42,7 @@ class Prepared:
         "body",
         "cache_status",
         "content_headers",
+        "decided_by",
         "etag",
         "fresh_until",
         "headers",
@@ -61,6 +62,7 @@ class Prepared:
         self.path = ready.path
         self.place = str(ready.path)
         self.fresh_until = ready.fresh_until
+        self.decided_by = ready.decided_by
         self.etag = ready.etag or self._make_etag()
         self.content_headers = [("Content-Type", ready.content_type)]
         if "html" in ready.content_type:
@@ -118,6 +120,8 @@ class Prepared:
         try:
             # What `signature` does, but for the tuple it makes: this is done for every request.
             facts = os.stat(self.place)  # noqa: PTH116  making a Path would cost as much
+            if self.decided_by is not None and not self.decided_by.holds():
+                return False
         except OSError:
             return False
         return (

@@ -61,6 +61,8 @@ class Own:
         self._listing = listing
         self._is_listed = is_listed
         self.keeps = packages.keeps
+        self.owns = packages.owns
+        self.has_to_itself = packages.has_to_itself
         self._clock = clock
 
     def answer(self, target: Target, preference: Preference, otherwise: Otherwise) -> Answer:
@@ -112,6 +114,8 @@ class Own:
         )
 
     def _file(self, target: FileTarget, preference: Preference, otherwise: Otherwise) -> Answer:
+        # Taken first: what is decided meanwhile must end what was decided before.
+        mark = self._packages.state_mark(target.project)
         found = self._packages.find(target.project, target.filename)
         if found is None:
             if self._packages.merges(target.project) and not self._is_of_ours(target):
@@ -125,6 +129,7 @@ class Own:
             cache_status="hit",
             fresh_until=self._clock() + HOLD,
             etag=f'"{sha256}"',
+            decided_by=mark,
         )
 
     def _is_of_ours(self, target: FileTarget) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from eggproxy.errors import (
     DigestMismatchError,
+    EggProxyError,
     NoSuchFileError,
     UpstreamNonsenseError,
     UpstreamUnavailableError,
@@ -68,6 +69,8 @@ class Transfer:
         on_news: Callable[[], None] = lambda: None,
     ) -> None:
         self.on_news = on_news
+        # Why the file may not be kept, though it was asked for; it is asked at the end.
+        self.refusal: Callable[[], EggProxyError | None] = lambda: None
         self.wanted = wanted
         self.writer = writer
         self.upstream = upstream
@@ -101,6 +104,10 @@ class Transfer:
                 if attempt == TRIES or self.wanted.digest is None or not moved:
                     raise
         self._verify()
+        refusal = self.refusal()
+        if refusal is not None:
+            self.writer.discard()
+            raise refusal
         # Nobody has to wait for the disk.
         self.writer.verified()
         self.on_news()

@@ -13,11 +13,13 @@ from concurrent.futures import Future
 from eggproxy.errors import (
     DigestMismatchError,
     EggProxyError,
+    NoSuchFileError,
     StorageError,
 )
 from eggproxy.flights import Flights
 from eggproxy.growing import Growing
 from eggproxy.health import Health
+from eggproxy.names import NormalizedName
 from eggproxy.passing import Passing
 from eggproxy.remembered import Remembered
 from eggproxy.store import EggsDirectory, Partial, Writer
@@ -44,6 +46,12 @@ def _ignore(wanted: Wanted, sha256: str | None) -> None:
     """Do nothing with the news of a file."""
 
 
+def _never(project: NormalizedName, filename: str) -> bool:
+    """Have nothing of our own."""
+    del project, filename
+    return False
+
+
 class Transfers:
     """The transfers of this process, and its way to join those of others.
 
@@ -60,6 +68,8 @@ class Transfers:
     ) -> None:
         self._health = health or Health()
         self._on_stored = on_stored
+        # Says whether a file's name has become our own, so that no index's file may be kept by it.
+        self.is_ours: Callable[[NormalizedName, str], bool] = _never
         self._store = store
         self._upstreams = upstreams
         # When upstream has answered, when a file is whole, when a transfer has failed. Several, so
@@ -202,6 +212,12 @@ class Transfers:
             self._on_stored(wanted, sha256)
             return
 
+    def _refusal(self, wanted: Wanted) -> EggProxyError | None:
+        if self.is_ours(wanted.project, wanted.filename):
+            why = "its name has become one of this server's own"
+            return NoSuchFileError(wanted.project, wanted.filename, why)
+        return None
+
     def _transfer(self, wanted: Wanted, writer: Writer) -> str | None:
         key = str(writer.partial.path)
         self._led.add(key)
@@ -209,6 +225,7 @@ class Transfers:
             upstream = self._upstreams.named(wanted.index)
             transfer = Transfer(wanted, writer, upstream)
             transfer.on_news = lambda: self._note_news(key, transfer)
+            transfer.refusal = lambda: self._refusal(wanted)
             sha256 = transfer.run()
         except DigestMismatchError as error:
             log.warning("%s/%s: %s", wanted.project, wanted.filename, error)

@@ -1,8 +1,11 @@
 """Packages of our own through the front ends: theirs is never mixed in, and never asked for."""
 
+import http.client
 import json
 import os
+import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from eggproxy.names import NormalizedName
 from eggproxy.packages import Packages
 from tests.distributions import make_sdist, make_wheel
+from tests.frontends import BIN, clean_environment
 from tests.packages import add, drop
 from tests.servers import JSON, Server, serving, wait_until
 from tests.upstream import Upstream
@@ -221,3 +225,99 @@ def test_chain__ours_of_another_server(server: Server, directory: Path, tmp_path
         assert following.get(f"/pypi/acme-tool/{WHEEL.filename}").body == WHEEL.content
         assert following.get(f"/pypi/acme-tool/{WHEEL.filename}.metadata").body == WHEEL.metadata
         assert projects(following) == ["acme-tool"]
+
+
+def test_quarantine__shows_at_once(server: Server, directory: Path) -> None:
+    """No process gives a file of a project in quarantine, though it held it; it is had back."""
+    packages = Packages(directory)
+    add(packages, WHEEL)
+    paths = [f"/pypi/acme-tool/{WHEEL.filename}{end}" for end in ("", ".metadata")]
+    for _round in range(3):
+        for path in paths * 8:
+            assert server.get(path).status == 200
+        packages.set_status(TOOL, "quarantined")
+        for path in paths * 8:
+            assert server.get(path).status == 404
+        packages.set_status(TOOL, "active")
+
+
+def test_quarantine__every_front_end(proxy: Server) -> None:
+    """What the commands decide holds in each front end when they return."""
+    directory = proxy.eggs.parent / "packages"
+    path = f"/pypi/acme-tool/{LARGE.filename}"
+    directory.mkdir()
+    os.chown(directory, proxy.eggs.stat().st_uid, proxy.eggs.stat().st_gid)
+    drop(directory, LARGE)
+    wait_until(lambda: proxy.get(path).status == 200)
+    assert files(proxy) == [LARGE.filename]
+    run_command(directory, "yank", "acme-tool", "1.5", "--reason", "broken")
+    assert b'data-yanked="broken"' in proxy.get("/pypi/acme-tool/").body
+    run_command(directory, "status", "acme-tool", "quarantined")
+    assert (proxy.get(path).status, files(proxy)) == (404, [])
+    run_command(directory, "status", "acme-tool", "active")
+    assert proxy.get(path).status == 200
+    run_command(directory, "remove", "acme-tool")
+    assert (proxy.get(path).status, proxy.get("/pypi/acme-tool/").status) == (404, 404)
+
+
+def run_command(directory: Path, *words: str) -> None:
+    """Run a command for our own packages."""
+    command = [str(BIN / "eggproxy"), *words, "--packages-directory", str(directory)]
+    settings = {"EGGPROXY_EGGS_DIRECTORY": str(directory.parent / "eggs")}
+    subprocess.run(command, env=clean_environment(**settings), check=True, capture_output=True)
+
+
+def test_names__file_on_its_way(server: Server, upstream: Upstream, directory: Path) -> None:
+    """A file of upstream's that is on its way when its name becomes ours does not arrive."""
+    theirs = make_wheel("acme-tool", "9.9", size=300_000)
+    upstream.add("acme-tool", theirs.filename, theirs.content)
+    path = f"/pypi/acme-tool/{theirs.filename}"
+    gate = upstream.gate(after=150_000)
+    with ThreadPoolExecutor(1) as pool:
+        client = pool.submit(server.get, path)
+        gate.wait_reached()
+        drop(directory, WHEEL)
+        wait_until(lambda: all(files(server) == [WHEEL.filename] for _worker in range(8)))
+        gate.open()
+        error = client.exception()
+    assert isinstance(error, http.client.IncompleteRead)
+    assert len(error.partial) < len(theirs.content)
+    wait_until(lambda: not (server.eggs / "acme-tool").exists())
+    assert all(server.get(path).status == 404 for _worker in range(8))
+    assert theirs.filename not in {Path(name).name for name in server.own_files()}
+
+
+def test_names__page_on_its_way(server: Server, upstream: Upstream, directory: Path) -> None:
+    """So it is with a page: who waits for it gets ours, and nothing of theirs stays."""
+    upstream.add("acme-tool", THEIRS.filename, THEIRS.content)
+    gate = upstream.gate("page", after=0)
+    with ThreadPoolExecutor(1) as pool:
+        client = pool.submit(server.get, "/pypi/acme-tool/")
+        gate.wait_reached()
+        drop(directory, WHEEL)
+        wait_until(lambda: all(files(server) == [WHEEL.filename] for _worker in range(8)))
+        gate.open()
+        reply = client.result()
+    assert THEIRS.filename.encode() not in reply.body
+    assert WHEEL.filename.encode() in reply.body
+    wait_until(lambda: not (server.eggs / "acme-tool").exists())
+
+
+def test_merge__file_on_its_way(tmp_path: Path, upstream: Upstream, directory: Path) -> None:
+    """Where both are wanted, a file of upstream's by the name of one of ours is not kept."""
+    theirs = make_wheel("acme-tool", "1.0", size=300_000)
+    upstream.add("acme-tool", theirs.filename, theirs.content)
+    (tmp_path / "eggproxy.conf").write_text("[projects]\n[[acme-tool]]\nupstream = merge\n")
+    path = f"/pypi/acme-tool/{WHEEL.filename}"
+    gate = upstream.gate(after=150_000)
+    with serving(tmp_path, upstream.index_url, packages_directory=directory) as server:
+        with ThreadPoolExecutor(1) as pool:
+            client = pool.submit(server.get, path)
+            gate.wait_reached()
+            drop(directory, WHEEL)
+            size = str(len(WHEEL.content))
+            wait_until(lambda: server.head(path).headers["Content-Length"] == size)
+            gate.open()
+            assert isinstance(client.exception(), http.client.IncompleteRead)
+        assert server.get(path).body == WHEEL.content
+        assert not (server.eggs / "acme-tool" / WHEEL.filename).exists()

@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -71,7 +70,7 @@ class Site:
 
 
 @pytest.fixture
-def site(tmp_path: Path, upstream: Upstream) -> Iterator[Site]:
+def site(tmp_path: Path, upstream: Upstream) -> Site:
     """Set up a site that has seen its packages: one is there, one is in the trash."""
     site = Site(tmp_path, upstream)
     drop(site.directory, WHEEL)
@@ -117,7 +116,7 @@ def test_away__while_it_runs(site: Site, *, leaves_mount_point: bool) -> None:
             assert server.get(f"/pypi/acme-tool/{WHEEL.filename}").body == WHEEL.content
         site.unmount(leaves_mount_point=leaves_mount_point)
         assert_away(site, server)
-        wait_until(lambda: server.get("/healthz") and "own is not there" in server.log)
+        wait_until(lambda: (server.get("/healthz"), "own is not there" in server.log)[1])
         assert_away(site, server)
 
 

@@ -13,7 +13,7 @@ import msgspec
 from eggproxy.archives import Contents
 from eggproxy.errors import StorageError
 from eggproxy.model import ProjectDetail
-from eggproxy.names import METADATA, NormalizedName
+from eggproxy.names import METADATA, NormalizedName, distribution_of
 from eggproxy.packages.adding import put
 from eggproxy.packages.catalogue import Catalogue
 from eggproxy.packages.describing import describe
@@ -151,6 +151,17 @@ class Packages:
     def keeps(self, project: NormalizedName) -> bool:
         """Say whether no index may ever be asked for a name: it is ours, and ours alone."""
         return project not in self._merge and self.owns(project)
+
+    def state_mark(self, project: NormalizedName) -> atomic.Mark:
+        """Take, before a decision, what tells whether the state of a project has changed since."""
+        return self._states.mark(project)
+
+    def has_to_itself(self, project: NormalizedName, filename: str) -> bool:
+        """Say whether no index's file may be kept by a name: its project, or that file, is ours."""
+        if not self.merges(project):
+            return self.owns(project)
+        name = distribution_of(filename)
+        return any(entry.filename == name for entry in self.facts(project)[0])
 
     def facts(self, project: NormalizedName) -> tuple[list[Entry], State]:
         """Give all that the detail of a project is made of: the same facts, the same detail."""

@@ -74,6 +74,12 @@ class States:
             self._held[project] = changed, state
         return state
 
+    def mark(self, project: NormalizedName) -> atomic.Mark:
+        """Take what tells whether the state of a project has changed since. Raises StorageError."""
+        path = self._path(project)
+        with atomic.storage_errors(path):
+            return atomic.Mark.of(path)
+
     @contextlib.contextmanager
     def changing(self, project: NormalizedName) -> Iterator[None]:
         """Hold the state of a project for oneself, across processes."""

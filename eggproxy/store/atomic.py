@@ -7,7 +7,7 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from eggproxy.errors import StorageError
 
@@ -27,6 +27,25 @@ def signature(path: Path | int | str) -> Signature:
     """Take a file's signature, by its path or descriptor. Raises OSError."""
     facts = os.stat(path)  # noqa: PTH116  making a Path would cost as much as the rest
     return Signature(facts.st_mtime_ns, facts.st_size, facts.st_ino)
+
+
+class Mark(NamedTuple):
+    """What a file showed at some moment, None if there was none."""
+
+    path: str
+    signature: Signature | None
+
+    @classmethod
+    def of(cls, path: Path | str) -> Self:
+        """Look at a file. Raises OSError where nobody can tell."""
+        try:
+            return cls(str(path), signature(path))
+        except (FileNotFoundError, NotADirectoryError):
+            return cls(str(path), None)
+
+    def holds(self) -> bool:
+        """Say whether the file still shows the same. Raises OSError where nobody can tell."""
+        return self.of(self.path) == self
 
 
 @contextlib.contextmanager
