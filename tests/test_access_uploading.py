@@ -1,13 +1,17 @@
 """Who may upload: every address that takes a POST, with every kind of caller."""
 
+import ast
+import inspect
 import io
 from collections.abc import Iterator
+from http import HTTPMethod
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 import pytest
 
-from eggproxy import paths
+from eggproxy import front, paths
 from tests.access_site import CALLERS, FILE, Site, open_site
 from tests.distributions import Distribution, make_wheel
 from tests.test_access_matrix import all_routes
@@ -18,6 +22,10 @@ ADDRESSES = ("/pypi/", "/pypi", "/simple/", "/simple", "/legacy/", "/legacy", "/
 
 OTHERS = ("/pypi/acme-tool/", "/pypi/+tokens", "/pypi/token/", "/token", "/user", "/pypi/+stored/")
 """Some that do not, beside those that are read."""
+
+
+METHODS = {*HTTPMethod, "MKCOL", "MOVE", "COPY", "LOCK", "PROPFIND", "PURGE", "QUERY"}
+"""All that a server might be made to heed."""
 
 
 class Project(NamedTuple):
@@ -59,11 +67,38 @@ def expected(caller: str, project: Project) -> int:
     return status or 200
 
 
-def test_uploading__addresses() -> None:
-    """Uploads go to the addresses of this matrix, and to no other that is known."""
+def words_of(*modules: ModuleType) -> set[str]:
+    """Find every text that modules have in their code and in their constants."""
+    trees = [ast.parse(inspect.getsource(module)) for module in modules]
+    nodes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    held = [value for module in modules for value in vars(module).values()]
+    held += [each for value in held if isinstance(value, tuple | frozenset | set) for each in value]
+    return {text for text in (*(node.value for node in nodes), *held) if isinstance(text, str)}
+
+
+def probes() -> set[str]:
+    """Make addresses of all that the code could tell addresses by, and of all rows."""
+    words = {word.strip("/") for word in words_of(paths, front) if not word.count(" ")}
+    folders = ("", *paths.PREFIXES, "/pypi/acme-tool", "/pypi/+other", "/pypi/+stored")
+    made = {f"{folder}/{word}" for folder in folders for word in words}
     known = {route.path for route in all_routes()} | {*ADDRESSES, *OTHERS}
-    takes = {path for path in known if "POST" in paths.methods(path)}
-    assert takes == set(ADDRESSES)
+    return {path + end for path in made | known for end in ("", "/")}
+
+
+def test_uploading__addresses() -> None:
+    """Uploads go to the addresses of this matrix, and to no other that the code can know."""
+    takes = {path for path in probes() if "POST" in paths.methods(path)}
+    assert {path.rstrip("/") for path in takes} == {path.rstrip("/") for path in ADDRESSES}
+    assert takes >= set(ADDRESSES)
+    within = {path for path in probes() if "POST" in paths.methods(path, mounted="/prefix")}
+    assert {path.rstrip("/") for path in within} == {""}
+
+
+def test_uploading__methods() -> None:
+    """No method but those of this matrix is in the code that decides, or is offered anywhere."""
+    offered = {method for path in probes() for method in paths.methods(path)}
+    spelled = {word for word in words_of(paths, front) if word in METHODS}
+    assert offered == spelled == {"GET", "HEAD", "POST"}
 
 
 @pytest.mark.parametrize("caller", CALLERS)

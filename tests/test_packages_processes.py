@@ -13,8 +13,9 @@ from eggproxy.names import NormalizedName
 from eggproxy.packages import Packages
 from eggproxy.packages.adding import put
 from tests.distributions import make_wheel
+from tests.frontends import BIN, clean_environment
 from tests.packages import drop
-from tests.servers import clean_environment
+from tests.servers import wait_until
 
 TOOL = NormalizedName("acme-tool")
 WHEEL = make_wheel("acme-tool", "1.0", size=300_000)
@@ -91,27 +92,52 @@ def test_add__fifty_files(directory: Path) -> None:
         assert len(detail.files) == 50
 
 
-@pytest.mark.parametrize("round_", range(5))
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Kill as often as `--kills` says, in proportion."""
+    if "round_" in metafunc.fixturenames:
+        metafunc.parametrize("round_", range(metafunc.config.getoption("kills") // 4))
+
+
 def test_add__killed(directory: Path, round_: int) -> None:
     """Whoever is killed while adding leaves whole files, and nothing in anybody's way."""
-    process = adding(directory, 1, 200, size=50_000 * round_)
+    process = adding(directory, 1, 200, size=50_000 * (round_ % 5))
     with process:
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write("go\n")
         process.stdin.flush()
-        for _added in range(3 + round_):
+        for _added in range(3 + round_ % 20):
             process.stdout.readline()
         process.kill()
     packages = Packages(directory)
     detail = packages.detail(TOOL)
     assert detail is not None
-    assert len(detail.files) >= 3 + round_
+    assert len(detail.files) >= 3 + round_ % 20
     for file in detail.files:
         path = packages.path(TOOL, file.filename)
         assert path is not None
         assert hashlib.sha256(path.read_bytes()).hexdigest() == file.hashes["sha256"]
     assert run([adding(directory, 300, 301)]) == ["True"]
+
+
+def test_import__killed(directory: Path, tmp_path: Path, round_: int) -> None:
+    """So does who is killed while importing: the command, repeated, takes what is missing."""
+    made = [make_wheel("acme-tool", f"{number}.0", size=50_000) for number in range(40)]
+    for each in made:
+        drop(tmp_path / "old", each)
+    command = [str(BIN / "eggproxy"), "import", str(tmp_path / "old")]
+    settings = {"EGGPROXY_EGGS_DIRECTORY": str(directory.parent / "eggs")}
+    environment = clean_environment(HOME=str(tmp_path), **settings)
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
+        wanted = 1 + round_ % 20
+        wait_until(lambda: len([*directory.glob("acme-tool/*.whl")]) >= wanted)
+        process.kill()
+    for path in directory.glob("acme-tool/*"):
+        assert path.read_bytes() == (tmp_path / "old" / path.name).read_bytes()
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    detail = Packages(directory).detail(TOOL)
+    assert detail is not None
+    assert {file.filename for file in detail.files} == {each.filename for each in made}
 
 
 def test_journal__grows_and_is_rewritten(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
