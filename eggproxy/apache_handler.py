@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 def fixup_handler(req: "ApacheRequest") -> int:
     """Answer a request, or tell Apache which file to serve; see `eggproxy.apache_fronts.handle`."""
-    hide(req.hlist.directory)
-    return _handle(req)
+    directory = req.hlist.directory
+    if directory not in _hidden:
+        hide(directory)
+    return (_handle.loaded or _handle.load())(req)
 
 
 def preload() -> None:
@@ -46,23 +48,20 @@ class _Nothing:
 
 
 class _Lazy:
-    """The handler proper, which is loaded with the first request."""
+    """The handler proper, which is loaded with the first request; `loaded` from then on."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._loaded: Callable[[ApacheRequest], int] | None = None
-
-    def __call__(self, req: "ApacheRequest") -> int:
-        return (self._loaded or self.load())(req)
+        self.loaded: Callable[[ApacheRequest], int] | None = None
 
     def load(self) -> "Callable[[ApacheRequest], int]":
         """Load it, in a thread that Python made: see `eggproxy.flights`."""
         with self._lock:
-            if self._loaded is None:
+            if self.loaded is None:
                 future: Future[Callable[[ApacheRequest], int]] = Future()
                 launch(_import_handler, future, name="import")
-                self._loaded = future.result()
-            return self._loaded
+                self.loaded = future.result()
+            return self.loaded
 
 
 def _import_handler() -> "Callable[[ApacheRequest], int]":
@@ -71,5 +70,5 @@ def _import_handler() -> "Callable[[ApacheRequest], int]":
     return Fronts().handle
 
 
-_hidden: set[str] = set()
+_hidden: set[str | None] = set()
 _handle = _Lazy()

@@ -59,7 +59,7 @@ def request_of(req: ApacheRequest, prefix: str | None) -> Request:
         # A client that believes to talk to a proxy: http://HOST/path
         path = "/" + path.partition("://")[2].partition("/")[2]
     if prefix is not None:
-        if not _is_below(path, prefix):
+        if not path.startswith(prefix) or path[len(prefix) : len(prefix) + 1] not in {"", "/"}:
             # Written in another way, such as /%70ypi. Decoded, a % in it is nothing but a %.
             path = req.uri.replace("%", "%25")
         path = path.removeprefix(prefix)
@@ -80,7 +80,3 @@ def request_of(req: ApacheRequest, prefix: str | None) -> Request:
         req.useragent_ip,
         header("Via"),
     )
-
-
-def _is_below(path: str, prefix: str) -> bool:
-    return path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in {"", "/"}
