@@ -24,6 +24,7 @@ from eggproxy.publishing import Publisher
 from eggproxy.refresh import Refresher
 from eggproxy.revalidation import REMOVAL_GRACE, Revalidator
 from eggproxy.store import EggsDirectory, Record
+from eggproxy.switching import is_moved
 from eggproxy.transfer import Wanted
 from eggproxy.upstream import PageSource, Upstream, Upstreams
 
@@ -54,6 +55,7 @@ class Pages:
         self._publisher = Publisher(store, clock)
         refresher = Refresher(store, upstreams, clock, self._publisher)
         self._clock = clock
+        self._settled: set[Name] = set()
         self._findings = Findings(clock, always_refresh=lifetime.always_refresh)
         revalidator = Revalidator(
             store, upstreams, clock, self._health, self._findings, refresher, removal_grace
@@ -73,8 +75,9 @@ class Pages:
         checked = self.store.checked(name)
         upstream = self._source(name, stored=checked is not None)
         lifetime = self._lifetime_from(upstream)
-        # After an outage, the first request finds out whether what is fresh still is.
-        trusted = not upstream.is_doubtful()
+        # After an outage, the first request finds out whether what is fresh still is. And what
+        # came from another address is none of this index's.
+        trusted = not upstream.is_doubtful() and not (checked and self._is_moved(name))
         if checked is not None and lifetime.is_fresh(checked, now) and trusted:
             return page_state.confirmed(Outcome("hit"), checked, lifetime, now)
         known = self._findings.recall(name, stored=checked is not None) or _refusal(upstream)
@@ -96,6 +99,16 @@ class Pages:
             outcome = Outcome(f"{outcome.cache_status}; collapsed", outcome.chain)
         checked = self.store.checked(name) or now
         return page_state.confirmed(outcome, checked, lifetime, self._clock())
+
+    def _is_moved(self, name: Name) -> bool:
+        """Say whether a stored page is from an index that is now at another address."""
+        if name in self._settled:
+            return False
+        if is_moved(self.store.addresses(name), self._upstreams):
+            return True
+        # Addresses change with a restart only; it need not be read each time.
+        self._settled.add(name)
+        return False
 
     def is_foreign(self, project: NormalizedName) -> bool:
         """Say whether what is stored came from an index that has no say in the project now."""
@@ -159,7 +172,9 @@ class Pages:
         """Say whether a page is stored and fresh."""
         checked = self.store.checked(name)
         lifetime = self.lifetime_of(name)
-        return checked is not None and lifetime.is_fresh(checked, self._clock())
+        if checked is None or not lifetime.is_fresh(checked, self._clock()):
+            return False
+        return not self._is_moved(name)
 
     def revalidate(self, name: Name) -> str:
         """Ask upstream about a page now, whatever its age; say what came of it (RFC 9211).

@@ -116,7 +116,8 @@ class Refresher:
         """Read pages that are new, and put what they say in place. Raises Nonsense."""
         page = pages[0]
         validators = Validators(etag=page.etag, last_modified=page.last_modified, digest=digest)
-        record = Record(url=page.url, validators=validators, index=page.index)
+        addresses = {each.index: self._upstreams.named(each.index).index for each in pages}
+        record = Record(url=page.url, validators=validators, index=page.index, addresses=addresses)
         if name is None:
             self._publisher.put_list(reading.project_list(pages), record)
             return None

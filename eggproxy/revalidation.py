@@ -23,6 +23,7 @@ from eggproxy.names import NormalizedName
 from eggproxy.outcome import Outcome
 from eggproxy.refresh import Refresher
 from eggproxy.store import EggsDirectory, Record, Validators
+from eggproxy.switching import is_moved
 from eggproxy.upstream import (
     NotAskedError,
     OfflineError,
@@ -90,7 +91,8 @@ class Revalidator:
                 waited = UpstreamUnavailableError(shown(upstream.index), why)
                 self._findings.note(name, waited)
                 raise waited
-            if anew and record is not None:
+            if record is not None and (anew or is_moved(record.addresses, self._upstreams)):
+                # What another index said of its page says nothing of this one's.
                 record = msgspec.structs.replace(record, validators=Validators())
             outcome = self._ask(name, record, upstream)
         self._findings.forget(name)

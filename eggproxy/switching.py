@@ -1,9 +1,10 @@
 """Which files are left behind when another index counts for a project; pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from eggproxy.model import File, ProjectDetail
 from eggproxy.store import Record
+from eggproxy.upstream import Upstreams
 
 
 def left_behind(old: Record, new: Record, detail: ProjectDetail) -> Iterator[str]:
@@ -25,6 +26,14 @@ def left_behind(old: Record, new: Record, detail: ProjectDetail) -> Iterator[str
                 yield name
         elif new.sources.get(name, new.index) != before and not _is_same(file, other):
             yield name
+
+
+def is_moved(addresses: Mapping[str, str], upstreams: Upstreams) -> bool:
+    """Say whether a page is from an index that is now at another address.
+
+    `addresses` are those that it is from, by the names of their indexes.
+    """
+    return any(upstreams.named(name).index != address for name, address in addresses.items())
 
 
 def _is_same(file: File, other: File) -> bool:

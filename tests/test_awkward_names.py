@@ -183,9 +183,9 @@ def test_longest_name__replaced_upstream(tmp_path: Path, upstream: Upstream) -> 
     upstream.add("foo", name, b"old")
     with serving(tmp_path, upstream.index_url, update_interval=0) as server:
         assert server.get(f"/pypi/foo/{name}").body == b"old"
-        upstream.add("foo", name, b"new")
-        page = "/pypi/foo/"
-        wait_until(lambda: server.get(page) and server.get(f"{page}{name}").body == b"new")
+        upstream.add("foo", name, b"anew")
+        wait_until(lambda: '"size":4' in server.get("/pypi/foo/", accept=JSON).body.decode())
+        assert server.get(f"/pypi/foo/{name}").body == b"anew"
 
 
 def test_table_is_long_enough() -> None:

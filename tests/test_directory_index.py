@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from html import escape
 from pathlib import Path
@@ -9,6 +10,9 @@ from urllib.parse import quote
 
 import pytest
 
+from eggproxy.names import NormalizedName
+from eggproxy.store import Validators
+from eggproxy.upstream import FlatUpstream, NotAskedError, OutageError
 from eggproxy.upstream.directory import DirectoryAdapter
 from tests.distributions import Distribution, make_sdist, make_wheel
 from tests.indexes import about, names, page, proxying, section
@@ -209,3 +213,30 @@ def test_find_links__page_is_gone(tmp_path: Path, links: Upstream, upstream: Ups
         reply = proxy.get("/pypi/demo-tool/", accept=JSON)
         assert (reply.status, b"has no page there" in reply.body) == (503, True), reply
     assert about(upstream, "demo-tool") == []
+
+
+def test_find_links__hangs(tmp_path: Path, links: Upstream) -> None:
+    """While the page does not come, one question is enough for all; what is stored is served."""
+    lines = ["[[links]]", f"find_links = {links.url}/links.html", "update_interval = 0"]
+    with proxying(tmp_path, *lines) as proxy:
+        assert names(proxy, "demo-tool-more") == [OTHER.filename]
+    links.forget()
+    links.hang()
+    paths = [f"/pypi/new-{number}/" for number in range(8)]
+    server = proxying(tmp_path, *lines, timeout=2, outage_pages="all")
+    with server as proxy, ThreadPoolExecutor(8) as pool:
+        assert {reply.status for reply in pool.map(proxy.get, paths)} == {503}
+        assert len(links.requests) == 1
+        assert names(proxy, "demo-tool-more") == [OTHER.filename]
+        links.heal()
+
+
+def test_find_links__open_breaker(links: Upstream) -> None:
+    """Who comes when the page is known not to come is told so, behind nobody's question."""
+    flat = FlatUpstream(f"{links.url}/links.html", timeout=0.5)
+    links.hang()
+    with pytest.raises(OutageError):
+        flat.pages(NormalizedName("demo-tool"), Validators())
+    with flat._page_lock, pytest.raises(NotAskedError):
+        flat.pages(NormalizedName("demo-tool"), Validators())
+    assert len(links.requests) == 1

@@ -29,7 +29,7 @@ from eggproxy.negotiation import Form
 from eggproxy.store import atomic
 from eggproxy.store.pages import PageFiles, PageKind
 from eggproxy.store.partial import Partial
-from eggproxy.store.records import Record, Records
+from eggproxy.store.records import Record, Records, read_addresses
 from eggproxy.store.siblings import Sibling
 
 _SCRATCH_MAX_AGE = 3600
@@ -183,6 +183,10 @@ class EggsDirectory:
             return None
         except OSError as error:
             raise StorageError(str(self._record(project)), str(error.strerror)) from error
+
+    def addresses(self, project: NormalizedName | None) -> dict[str, str]:
+        """Give the addresses of the indexes that a page is from, by name; empty if unknown."""
+        return read_addresses(self._record(project))
 
     def lock(self, project: NormalizedName | None) -> AbstractContextManager[None]:
         """Hold the page of a project for oneself, across threads and processes."""

@@ -40,6 +40,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     url: str
     validators: Validators
+    # The addresses of the indexes that it is from, by their names.
+    addresses: dict[str, str] = {}
     # None for the project list, which is read from nowhere but its pages.
     detail: ProjectDetail | None = None
     # Files whose `.metadata` upstream promised and did not have.
@@ -68,7 +70,22 @@ class _Held(NamedTuple):
     record: Record
 
 
+class _Addresses(msgspec.Struct, frozen=True):
+    """The little of a record that says where its page came from."""
+
+    addresses: dict[str, str] = {}
+
+
 _decode = msgspec.json.Decoder(Record).decode
+_decode_addresses = msgspec.json.Decoder(_Addresses).decode
+
+
+def read_addresses(path: Path) -> dict[str, str]:
+    """Read from where the page of a record came, and nothing else; empty where that is unknown."""
+    try:
+        return _decode_addresses(path.read_bytes()).addresses
+    except (OSError, msgspec.DecodeError):
+        return {}
 
 
 class Records:

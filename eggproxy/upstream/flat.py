@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from eggproxy import parse
-from eggproxy.errors import UpstreamNonsenseError, UpstreamUnavailableError
+from eggproxy.errors import RETRY_AFTER, UpstreamNonsenseError, UpstreamUnavailableError
 from eggproxy.model import ProjectDetail
 from eggproxy.names import NormalizedName, is_of_project
 from eggproxy.upstream.answers import Fetched, Missing, NotModified, shown
+from eggproxy.upstream.faults import NotAskedError
 from eggproxy.upstream.index import Upstream
 from eggproxy.upstream.roles import Known
 
@@ -36,8 +37,7 @@ class FlatUpstream(Upstream):
         if name is None:
             # What the projects' names are, filenames do not tell for certain.
             raise Missing
-        with self._page_lock:
-            page, detail = self._whole()
+        page, detail = self._held_now() or self._in_turn()
         files = [file for file in detail.files if is_of_project(file.filename, name)]
         if not files:
             raise Missing
@@ -46,11 +46,27 @@ class FlatUpstream(Upstream):
         body = msgspec.json.encode(found)
         return [dataclasses.replace(page, body=body, detail=found)]
 
-    def _whole(self) -> tuple[Fetched, ProjectDetail]:
-        """Have the whole page, from a moment ago or new."""
+    def _held_now(self) -> tuple[Fetched, ProjectDetail] | None:
+        """Give the whole page, if it is from a moment ago."""
         held = self._held
-        if held is not None and self._now() < held[0] + HELD:
-            return held[1:]
+        return held[1:] if held is not None and self._now() < held[0] + HELD else None
+
+    def _in_turn(self) -> tuple[Fetched, ProjectDetail]:
+        """Have the whole page by one question for all; nobody waits for that one for ever."""
+        refusal = self.refusal()
+        if refusal is not None:
+            raise refusal
+        if not self._page_lock.acquire(timeout=self.timeout):
+            why = "has not answered another question in time"
+            raise NotAskedError(shown(self.index), why, RETRY_AFTER)
+        try:
+            return self._held_now() or self._whole()
+        finally:
+            self._page_lock.release()
+
+    def _whole(self) -> tuple[Fetched, ProjectDetail]:
+        """Ask for the whole page; the lock is held."""
+        held = self._held
         etag, last_modified = (held[1].etag, held[1].last_modified) if held else (None, None)
         try:
             page = self.page("", etag=etag, last_modified=last_modified)
