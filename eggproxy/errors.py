@@ -157,8 +157,10 @@ class UpstreamNonsenseError(UpstreamError):
 
     status = HTTPStatus.BAD_GATEWAY
 
-    def __init__(self, where: str, why: str) -> None:
-        super().__init__(where, why, "Check the index setting of this proxy.")
+    def __init__(
+        self, where: str, why: str, advice: str = "Check the index setting of this proxy."
+    ) -> None:
+        super().__init__(where, why, advice)
 
 
 class DigestMismatchError(UpstreamError):

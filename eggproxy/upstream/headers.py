@@ -17,6 +17,8 @@ _MISSING = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 _LONGEST_STATUS = 1000
 # Those that pass; others would come again however often they are tried.
 _PASSING = {408, 425, 429}
+# Those that credentials may help against.
+_REFUSALS = {401, 403}
 # Those that a host gives when it, or all behind it, is down or too busy: not for one page alone.
 _OUTAGES = {429, 502, 503, 504}
 
@@ -33,6 +35,9 @@ def demand(response: "requests.Response", status: HTTPStatus) -> None:
         raise OutageError(shown(response.url), why, _asked_for(response.headers))
     if code >= HTTPStatus.INTERNAL_SERVER_ERROR or code in _PASSING:
         raise UpstreamUnavailableError(shown(response.url), why)
+    if code in _REFUSALS:
+        advice = "Check the username and password that this proxy has for its index."
+        raise UpstreamNonsenseError(shown(response.url), why, advice)
     raise UpstreamNonsenseError(shown(response.url), why)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -41,7 +41,7 @@ def private(tmp_path: Path, upstream: Upstream) -> Iterator[Private]:
     (home / "eggproxy.conf").write_text(RULES)
     users = write_users(home / "users", office=PASSWORD)
     tokens = write_tokens(home / "tokens", good=("ci", "read:acme-*"))
-    settings = {"config": home / "eggproxy.conf", "users_file": users}
+    settings: dict[str, Any] = {"config": home / "eggproxy.conf", "users_file": users}
     settings |= {"tokens_file": home / "tokens", "packages_directory": home / "packages"}
     with serving(home, upstream.index_url, **settings) as server:
         yield Private(server, tokens["good"])
@@ -98,6 +98,7 @@ def test_closed__wrong_credentials(
         reply = server.get("/pypi/acme-tool/")
         assert reply.status in {502, 503}
         assert b"answers 401" in reply.body
+        assert b"Check the username and password" in reply.body
         run = environment.install(server.index, "--no-input", "--retries=0", "acme-tool")
         assert run.status != 0
         assert environment.installed() == {}
