@@ -130,6 +130,9 @@ def _provenances(files: list[File]) -> list[str | None]:
     theirs = [file.provenance for file in files]
     if not any(theirs):
         return theirs
+    longest = max([len(file.filename) for file in files])
+    if _all_plain(files) and has_room("x" * longest, PROVENANCE):
+        return [f"{file.filename}{PROVENANCE}" if file.provenance else None for file in files]
     return [
         _provenance(file.filename, url) if url else None
         for file, url in zip(files, theirs, strict=True)
@@ -210,8 +213,9 @@ def _others(files: list[File]) -> Iterable[str]:
         for place, file in enumerate(files)
         if file.yanked or file.gpg_sig is not None or file.provenance is not None
     ]
+    provenances = _provenances(files) if rare else []
     for place in rare:
-        claimed[place] += _rare_attributes(files[place])
+        claimed[place] += _rare_attributes(files[place], provenances[place])
     return claimed
 
 
@@ -226,15 +230,15 @@ def _all_plain(files: list[File]) -> bool:
     return consists_of("".join([file.filename for file in files]), _PLAIN_IN_LINK)
 
 
-def _rare_attributes(file: File) -> str:
+def _rare_attributes(file: File, provenance: str | None) -> str:
     attributes = ""
     if file.yanked:
         reason = "" if file.yanked is True else _escape(file.yanked)
         attributes += f' data-yanked="{reason}"'
     if file.gpg_sig is not None:
         attributes += f' data-gpg-sig="{"true" if file.gpg_sig else "false"}"'
-    if file.provenance is not None:
-        attributes += f' data-provenance="{_escape(_provenance(file.filename, file.provenance))}"'
+    if provenance:
+        attributes += f' data-provenance="{_escape(provenance)}"'
     return attributes
 
 
