@@ -25,6 +25,22 @@ WARM = 50_000
 MANY = 200_000
 """Requests until all that is kept is there, and those over which nothing more may be."""
 
+# What mod_python itself costs: with this the file is Apache's own affair.
+_DECLINES = """
+PythonOption mod_python.mutex_directory "{root}"
+PythonOption mod_python.mutex_locks 1
+PythonInterpreter main_interpreter
+PythonAutoReload Off
+PythonPath "['{root}'] + sys.path"
+<Directory "{eggs}">
+    PythonFixupHandler declines::declines
+</Directory>
+"""
+_DECLINES_HANDLER = """
+def declines(req):
+    return -1
+"""
+
 # The very same files, with the types and headers that a mirror would give them.
 PLAIN = """
 Alias /pypi "{eggs}"
@@ -60,24 +76,28 @@ def stored(lab: Lab) -> Iterator[Row]:
     with ExitStack() as stack:
         home, name, index = _index(stack, lab)
         eggs = home / "eggs"
-        # Both are prefork, with a process for each connection, and serve the same directory.
-        _, python = _mod_python(stack, home, eggs, index, processes=CONNECTIONS)
-        for path in ("small/", f"small/{name}"):
-            get(python.url + path, JSON)
-        plain = _plain(stack, eggs)
-        sites = [python, *_mod_wsgi(stack, lab, eggs, index)]
-        for site in sites:
-            limit = 1.35 if site is python else None
-            yield _compare(lab, f"stored page, {site.name}", site, plain, target=limit)
-        wheel, same = (replace(site, page=f"small/{name}") for site in (python, plain))
-        yield _compare(lab, "stored file of 10 KB, mod_python", wheel, same, target=1.1)
+        mpms: tuple[httpd.Mpm, ...] = ("event", "prefork")
+        for mpm in mpms:
+            # All serve the same directory; of prefork there is a process for each connection.
+            _, python = _mod_python(stack, home, eggs, index, mpm)
+            for path in ("small/", f"small/{name}"):
+                get(python.url + path, JSON)
+            plain, least = _plain(stack, eggs, mpm), _declining(stack, eggs, mpm)
+            yield _compare(lab, f"{mpm}, page, a handler that does nothing", least, plain)
+            yield _compare(lab, f"{mpm}, stored page, mod_python", python, plain, target=1.35)
+            wheel, same = (replace(site, page=f"small/{name}") for site in (python, plain))
+            what = f"{mpm}, stored file of 10 KB, mod_python"
+            yield _compare(lab, what, wheel, same, target=1.1)
+        alone = _plain(stack, eggs, "prefork")
+        for site in _mod_wsgi(stack, lab, eggs, index):
+            yield _compare(lab, f"prefork, stored page, {site.name}", site, alone)
 
 
 def memory(lab: Lab) -> Iterator[Row]:
     """Measure by how much a child of httpd grows over many requests, once it is warm."""
     with ExitStack() as stack:
         home, name, index = _index(stack, lab)
-        server, site = _mod_python(stack, home, home / "eggs", index)
+        server, site = _mod_python(stack, home, home / "eggs", index, "prefork")
         for what, path in (("page", "small/"), ("file of 10 KB", f"small/{name}")):
             _ask_often(site.url + path, WARM)
             before = _resident(server.process.pid)
@@ -124,23 +144,40 @@ def _write_index(root: Path) -> str:
 
 
 def _mod_python(
-    stack: ExitStack, home: Path, eggs: Path, index: str, processes: int = 1
+    stack: ExitStack, home: Path, eggs: Path, index: str, mpm: httpd.Mpm
 ) -> tuple[httpd.Httpd, _Site]:
     """Run the configuration that `eggproxy apache-config` prints."""
     config = write_configuration(home / "eggproxy.conf", eggs, index, update_interval=24)
     root = stack.enter_context(httpd.public_directory())
     server = stack.enter_context(
-        apache_site("mod_python", root, config, mpm="prefork", processes=processes)
+        apache_site("mod_python", root, config, mpm=mpm, processes=_processes(mpm))
     )
     return server, _Site("mod_python", _Family(server.process.pid), f"{server.url}/pypi/")
 
 
-def _plain(stack: ExitStack, eggs: Path) -> _Site:
+def _processes(mpm: httpd.Mpm) -> int:
+    return CONNECTIONS if mpm == "prefork" else 1
+
+
+def _plain(stack: ExitStack, eggs: Path, mpm: httpd.Mpm) -> _Site:
     server = stack.enter_context(
-        httpd.httpd(PLAIN.format(eggs=eggs), ["headers"], mpm="prefork", processes=CONNECTIONS)
+        httpd.httpd(PLAIN.format(eggs=eggs), ["headers"], mpm=mpm, processes=_processes(mpm))
     )
     url = f"{server.url}/pypi/"
     return _Site("plain", _Family(server.process.pid), url, page="small/index.json")
+
+
+def _declining(stack: ExitStack, eggs: Path, mpm: httpd.Mpm) -> _Site:
+    """Run Apache as `_plain` has it, with a handler for each request that does nothing."""
+    root = stack.enter_context(httpd.public_directory())
+    (root / "declines.py").write_text(_DECLINES_HANDLER)
+    httpd.give_away(root)
+    directives = PLAIN.format(eggs=eggs) + _DECLINES.format(root=root, eggs=eggs)
+    server = stack.enter_context(
+        httpd.httpd(directives, ["headers", "python"], mpm=mpm, processes=_processes(mpm))
+    )
+    url = f"{server.url}/pypi/"
+    return _Site("nothing", _Family(server.process.pid), url, page="small/index.json")
 
 
 def _mod_wsgi(stack: ExitStack, lab: Lab, eggs: Path, index: str) -> Iterator[_Site]:

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from eggproxy.names import MAX_FILENAME, METADATA
+from eggproxy.completion.versions import likely
+from eggproxy.model import File
+from eggproxy.names import MAX_FILENAME, METADATA, normalize
 from tests.distributions import make_sdist, make_wheel
 from tests.frontends import FRONT_ENDS
 from tests.servers import JSON, Server, serving, wait_until
@@ -270,3 +272,24 @@ def test_complete__in_every_front_end(tmp_path: Path, bare: Upstream, front_end:
     with serving(tmp_path, bare.index_url, front_end=front_end, complete_metadata=1) as server:
         assert completed(server)[WHEEL.filename]["size"] == len(WHEEL.content)
         assert server.get(f"/pypi/foo/{WHEEL.filename}.metadata").body == WHEEL.metadata
+
+
+@pytest.mark.parametrize(
+    ("versions", "yanked", "expected"),
+    [
+        (["1.0", "2.0", "2.1rc1"], "", ["2.0"]),
+        (["1.0", "2.0"], "2.0", ["1.0"]),
+        (["1.0rc1", "1.0rc2"], "", ["1.0rc2"]),
+        (["1.0", "1.0.0"], "", ["1.0", "1.0.0"]),
+        ([], "", []),
+    ],
+)
+def test_likely(versions: list[str], yanked: str, expected: list[str]) -> None:
+    """Most clients choose from the newest version that is final and not yanked."""
+    names = {version: f"foo-{version}-py3-none-any.whl" for version in versions}
+    listed = [
+        File(filename=name, url="", hashes={}, yanked=version == yanked)
+        for version, name in names.items()
+    ]
+    found = [file.filename for file in likely(normalize("foo"), listed)]
+    assert found == [names[version] for version in expected]

@@ -31,11 +31,8 @@ PAUSE = 600.0
 """Seconds for which a project is left alone when upstream failed."""
 
 
-FIRST = 48
-"""How many wheels of a project that is new are looked into before its page is answered."""
-
 FIRST_PATIENCE = 1.0
-"""Seconds for which that answer waits at most.
+"""Seconds for which the page of a new project waits at most, for metadata of its newest version.
 
 A client that is told of no metadata asks for parts of the wheels at once, and each wheel of which
 a part is asked for has to come whole.
@@ -94,7 +91,7 @@ class Completer:
         begun: Future[None] = Future()
         # What is left then has its turn like all others.
         begun.add_done_callback(lambda _done: self.note(project))
-        launch(lambda: self._completion.complete_newest(project, FIRST), begun, name="completion")
+        launch(lambda: self._completion.complete_likely(project), begun, name="completion")
         with suppress(TimeoutError, EggProxyError):
             begun.result(FIRST_PATIENCE)
 

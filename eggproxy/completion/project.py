@@ -14,7 +14,7 @@ from eggproxy.completion import legacy
 from eggproxy.completion.finding import Finder
 from eggproxy.completion.found import Found
 from eggproxy.completion.keeping import completed_by
-from eggproxy.completion.versions import newest_first
+from eggproxy.completion.versions import likely, newest_first
 from eggproxy.errors import EggProxyError, UpstreamNonsenseError
 from eggproxy.flights import launch
 from eggproxy.model import File, ProjectDetail
@@ -25,6 +25,9 @@ from eggproxy.upstream import Upstream
 
 CONNECTIONS = 4
 """How many questions are under way at a time."""
+
+FIRST, FIRST_CONNECTIONS = 64, 8
+"""How many wheels are looked into while somebody waits for the page, and how many at a time."""
 
 SLICE = 256
 """How many files of a project are looked at before its page is written, and others have a turn."""
@@ -77,16 +80,19 @@ class ProjectCompletion:
                 raise search.error
             return news and len(todo) < len(lacks)
 
-    def complete_newest(self, project: NormalizedName, count: int) -> None:
-        """Have the metadata of so many of a project's newest wheels. Raises EggProxyError."""
+    def complete_likely(self, project: NormalizedName) -> None:
+        """Have the metadata of the wheels that most clients will choose from.
+
+        Raises EggProxyError.
+        """
         with self._store.completing(project) as mine:
             record = self._store.record(project) if mine else None
             if record is None:
                 return
             lacks = self._lacking_metadata(project, record)
-            todo = newest_first(project, [file for file, _bits in lacks.values()])[:count]
+            todo = likely(project, [file for file, _bits in lacks.values()])[:FIRST]
             search = _Search(self, project, record, [lacks[file.filename] for file in todo])
-            self._keep(project, search.run())
+            self._keep(project, search.run(FIRST_CONNECTIONS))
 
     def wants_metadata(self, project: NormalizedName, detail: ProjectDetail) -> bool:
         """Say whether there are wheels whose metadata can perhaps be had from afar.
@@ -219,9 +225,9 @@ class _Search:
         self._todo = iter(todo)
         self._found: list[Found] = []
 
-    def run(self) -> list[Found]:
+    def run(self, connections: int = CONNECTIONS) -> list[Found]:
         """Look at all, and give what was found."""
-        threads: list[Future[None]] = [Future() for _ in range(CONNECTIONS)]
+        threads: list[Future[None]] = [Future() for _ in range(connections)]
         for thread in threads:
             launch(self._look, thread, name="completion")
         for thread in threads:

@@ -1,6 +1,6 @@
 """The versions of a project, by the names of its files; pure."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from packaging.version import InvalidVersion, Version
 
@@ -63,6 +63,22 @@ def versions_of(project: NormalizedName, files: Iterable[File]) -> list[str] | N
 
 def newest_first(project: NormalizedName, files: Iterable[File]) -> list[File]:
     """Order files by version: those that most clients want come first."""
+    return sorted(files, key=_ranking(project), reverse=True)
+
+
+def likely(project: NormalizedName, files: Iterable[File]) -> list[File]:
+    """Choose the files that most clients will choose from: of the newest version that is final.
+
+    Of the newest of all if none is final, or all are yanked.
+    """
+    rank = _ranking(project)
+    found = list(files)
+    usual = [file for file in found if not file.yanked and not rank(file).is_prerelease] or found
+    newest = max(map(rank, usual), default=_OLDEST)
+    return [file for file in usual if rank(file) == newest]
+
+
+def _ranking(project: NormalizedName) -> Callable[[File], Version]:
     read = _Reader(project).version
     known: dict[str | None, Version] = {}
 
@@ -72,7 +88,7 @@ def newest_first(project: NormalizedName, files: Iterable[File]) -> list[File]:
             known[name] = _parsed(name or "") or _OLDEST
         return known[name]
 
-    return sorted(files, key=rank, reverse=True)
+    return rank
 
 
 def _parsed(version: str) -> Version | None:

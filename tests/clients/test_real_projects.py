@@ -37,6 +37,8 @@ class _Links(HTMLParser):
             "requires-python": said.get("data-requires-python"),
             "metadata": metadata,
             "yanked": (said["data-yanked"] or True) if "data-yanked" in said else False,
+            "signed": said.get("data-gpg-sig"),
+            "provenance": bool(said.get("data-provenance")),
         }
 
 
@@ -59,6 +61,8 @@ def of_json(text: str) -> Facts:
             "requires-python": file.get("requires-python"),
             "metadata": metadata or None,
             "yanked": file.get("yanked", False),
+            "signed": {True: "true", False: "false", None: None}[file.get("gpg-sig")],
+            "provenance": bool(file.get("provenance")),
         }
     return facts
 
