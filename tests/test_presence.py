@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from eggproxy.archives import read_archive
 from eggproxy.names import NormalizedName
 from eggproxy.packages import Packages, PackagesAwayError
+from eggproxy.packages.presence import Presence
 from tests.distributions import make_wheel
 from tests.packages import add, drop
 from tests.servers import Server, serving, wait_until
@@ -191,3 +193,20 @@ def test_presence__folder_that_cannot_be_read(
     assert packages.keeps(TOOL)
     with pytest.raises(PackagesAwayError):
         packages.demand_here(TOOL)
+
+
+def test_presence__while_it_is_noted(tmp_path: Path) -> None:
+    """A directory is there for everybody in the very moment in which its first name is noted."""
+    looks: list[bool] = []
+    for turn in range(50):
+        root, memory = tmp_path / f"{turn}", tmp_path / f"{turn}-eggs" / "own-names.json"
+        for folder in (root, memory.parent / "tmp"):
+            folder.mkdir(parents=True)
+        ours, theirs = (Presence(root, root / ".eggproxy", memory) for _ in range(2))
+        noting = threading.Thread(target=ours.note, args=({TOOL}, {WHEEL.filename}))
+        noting.start()
+        while noting.is_alive():
+            looks.append(theirs.is_here())
+        noting.join()
+    assert looks
+    assert all(looks)

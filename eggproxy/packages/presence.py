@@ -58,7 +58,10 @@ class Presence:
         if not self._root.is_dir():
             return False
         noted = self._noted()
-        return not noted.names or any((self._root / path).exists() for path in noted.paths)
+        if not noted.names or any((self._root / path).exists() for path in noted.paths):
+            return True
+        # The names may have been noted just now, and before them the marker was made.
+        return self.marker.exists()
 
     def names(self) -> frozenset[str]:
         """Name the projects that were here when the directory was last seen."""
