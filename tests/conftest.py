@@ -13,6 +13,7 @@ from tests.upstream import Upstream
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let some tests do more than there is time for each day."""
     parser.addoption("--kills", type=int, default=20, help="uploads during which to kill a server")
+    parser.addoption("--large", type=int, default=300, help="size of a large upload, in MB")
 
 
 @pytest.fixture

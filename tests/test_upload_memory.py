@@ -20,12 +20,17 @@ NAME = "acme_huge-1.0-py3-none-any.whl"
 
 
 @pytest.mark.parametrize(
-    ("front_end", "megabytes"), [("serve", 300), ("gunicorn", 90), ("mod_python-event", 90)]
+    ("front_end", "part_of_large"), [("serve", 1), ("gunicorn", 0.3), ("mod_python-event", 0.3)]
 )
 def test_memory__is_flat(
-    tmp_path: Path, upstream: Upstream, front_end: str, megabytes: int
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    upstream: Upstream,
+    front_end: str,
+    part_of_large: float,
 ) -> None:
     """A large file comes in, whole, and no process has grown by more than a few megabytes."""
+    megabytes = int(request.config.getoption("--large") * part_of_large)
     wheel = huge_wheel(tmp_path / NAME, megabytes)
     with shop(tmp_path, upstream.index_url, front_end) as server:
         server.get("/pypi/acme-huge/")
