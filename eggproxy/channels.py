@@ -11,6 +11,7 @@ from eggproxy.access import Access
 from eggproxy.completion import Completer, ProjectCompletion
 from eggproxy.config import Configuration, IndexSettings
 from eggproxy.errors import NoSuchProjectError
+from eggproxy.files import Files
 from eggproxy.freshness import Lifetime
 from eggproxy.health import Health
 from eggproxy.names import NormalizedName
@@ -62,10 +63,11 @@ class Channel:
         transfers = Transfers(self.store, self.upstreams, health, self.pages.note_stored)
         transfers.is_ours = own.has_to_itself
         siblings = Siblings(self.store, self.upstreams, health, self._sibling_came)
-        self.proxy = Proxy(self.store, self.pages, transfers, siblings, health, own)
+        files = Files(self.store, self.pages, transfers, siblings)
+        self.proxy = Proxy(self.store, self.pages, files, health, own)
         if configuration.complete_metadata:
             completion = ProjectCompletion(self.store, self.pages, self._index_of)
-            self.proxy.restore = completion.restore
+            files.restore = completion.restore
             completer = Completer(completion)
             self._on_page = completer.page_came
             self._on_file = completer.file_came
