@@ -19,7 +19,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.rst"
 def main() -> int:
     """Run everything, tell of it meanwhile, and write the tables; 1 if a promise is not kept."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
-    parser.add_argument("--full", action="store_true", help="all cells, large files, half an hour")
+    parser.add_argument("--full", action="store_true", help="all cells, large files, an hour")
     parser.add_argument(
         "--only", choices=["matrix", "crashes"], help="write nothing, do this alone"
     )

@@ -44,15 +44,22 @@ class Outcome:
         return max(each.seconds for each in self.downloads) / self.direct
 
 
-def run(home: Path, herd: Herd, *, kill_at: float | None = None) -> Outcome:
-    """Let a herd loose; `kill_at` is the part of the file at which its writer is killed."""
+def run(
+    home: Path, herd: Herd, *, kill_at: float | None = None, direct: float | None = None
+) -> Outcome:
+    """Let a herd loose; `kill_at` is the part of the file at which its writer is killed.
+
+    `direct` is how long a direct download takes, in seconds, where that is known from another run.
+    """
     content = random.Random(herd.size).randbytes(herd.size)  # noqa: S311
     with Upstream() as upstream:
         url = upstream.add("big", FILENAME, content)
         upstream.fail("file", rate=herd.rate)
-        direct = download(url, content)
-        assert direct.whole
-        upstream.forget()
+        if direct is None:
+            first = download(url, content)
+            assert first.whole
+            direct = first.seconds
+            upstream.forget()
         eggs = home / "eggs"
         with processes.several(herd.processes, home, upstream.index_url, eggs) as servers:
             assert servers[0].get("/pypi/big/").status == 200
@@ -64,7 +71,7 @@ def run(home: Path, herd: Herd, *, kill_at: float | None = None) -> Outcome:
         ratio=sum(request.sent for request in requests) / herd.size,
         downloads=[each for server, each in pairs if server is not killer.victim],
         cut=[each for server, each in pairs if server is killer.victim],
-        direct=direct.seconds,
+        direct=direct,
         killed=killer.victim is not None,
         problems=problems_on_disk(eggs),
     )
