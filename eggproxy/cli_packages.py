@@ -164,7 +164,7 @@ def check(packages: "Packages", configuration: Configuration, online: bool) -> N
     from eggproxy.progress import progress  # noqa: PLC0415
     from eggproxy.upstream_names import upstream_names  # noqa: PLC0415
 
-    wrong = [packages.trouble] if packages.trouble else []
+    wrong = [packages.ownership.trouble] if packages.ownership.trouble else []
     wrong += checking.unlisted(packages)
     entries = packages.catalogue.everything()[0]
     with progress("checking", len(entries)) as (advance, _tell):

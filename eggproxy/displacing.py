@@ -45,7 +45,7 @@ class Displacer:
 
     def _remember(self) -> None:
         try:
-            self._packages.remember()
+            self._packages.ownership.remember()
         except StorageError as error:
             log.warning("%s", error)
 
@@ -57,11 +57,11 @@ class Displacer:
 
     def _clear(self, store: EggsDirectory) -> None:
         for project in store.folders():
-            if self._packages.keeps(project):
+            if self._packages.ownership.keeps(project):
                 place = store.displace(project)
                 if place is not None:
                     log.warning("%s is ours: what was cached of it is now in %s", project, place)
-            elif self._packages.merges(project):
+            elif self._packages.ownership.merges(project):
                 self._clear_doubles(store, project)
 
     def _clear_doubles(self, store: EggsDirectory, project: NormalizedName) -> None:

@@ -66,7 +66,7 @@ class Front:
         )
         self.health = Health()
         self.packages = packages_of(configuration)
-        self.health.other = lambda: self.packages.trouble
+        self.health.other = lambda: self.packages.ownership.trouble
         self._generation = -1
         self.channels = channels(configuration, self.health, self.packages, self.access)
         self._main = self.channels[MAIN]
@@ -234,7 +234,7 @@ class Front:
     def _has_become_ours(self, target: paths.Target, generation: int) -> bool:
         self._look()
         return generation != self._generation and any(
-            project and self.packages.owns(project) for project in policy.reads(target)
+            project and self.packages.ownership.owns(project) for project in policy.reads(target)
         )
 
     def _look(self) -> None:

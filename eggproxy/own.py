@@ -60,19 +60,19 @@ class Own:
         self._lists = Site(packages.own / "lists" / channel) if channel else packages.site
         self._listing = listing
         self._is_listed = is_listed
-        self.keeps = packages.keeps
-        self.owns = packages.owns
-        self.has_to_itself = packages.has_to_itself
+        self.keeps = packages.ownership.keeps
+        self.owns = packages.ownership.owns
+        self.has_to_itself = packages.ownership.has_to_itself
         self._clock = clock
 
     def answer(self, target: Target, preference: Preference, otherwise: Otherwise) -> Answer:
         """Answer what is ours; `otherwise` answers all else. Raises EggProxyError."""
         match target:
-            case ProjectTarget(project=project) if self._packages.owns(project):
-                self._packages.demand_here(project)
+            case ProjectTarget(project=project) if self._packages.ownership.owns(project):
+                self._packages.ownership.demand_here(project)
                 return self._project(target, _settled(target, preference), otherwise)
-            case FileTarget(project=project) if self._packages.owns(project):
-                self._packages.demand_here(project)
+            case FileTarget(project=project) if self._packages.ownership.owns(project):
+                self._packages.ownership.demand_here(project)
                 return self._file(target, preference, otherwise)
             case ListTarget() if self._is_main or self._listing:
                 ours = self._packages.projects() if self._is_main else []
@@ -85,7 +85,7 @@ class Own:
         self, target: ProjectTarget, preference: Preference, otherwise: Otherwise
     ) -> Answer:
         project = target.project
-        merges = self._packages.merges(project)
+        merges = self._packages.ownership.merges(project)
         if merges and not self._is_main:
             return otherwise(target, preference)
         if not self._packages.facts(project)[0]:
@@ -118,7 +118,7 @@ class Own:
         mark = self._packages.state_mark(target.project)
         found = self._packages.find(target.project, target.filename)
         if found is None:
-            if self._packages.merges(target.project) and not self._is_of_ours(target):
+            if self._packages.ownership.merges(target.project) and not self._is_of_ours(target):
                 return otherwise(target, preference)
             raise NoSuchFileError(target.project, target.filename)
         path, sha256 = found

@@ -41,7 +41,7 @@ def update_all(configuration: Configuration, *, force: bool = False) -> int:
         (pages, name)
         for channel in front.channels.values()
         for pages, name in _stored(channel)
-        if name is None or not front.packages.keeps(name)
+        if name is None or not front.packages.ownership.keeps(name)
     ]
     due = [(pages, name) for pages, name in stored if force or not pages.is_fresh(name)]
     outcomes = _revalidated(due)

@@ -70,7 +70,7 @@ def test_detail__goes(directory: Path) -> None:
     """A file that is deleted by hand is gone at once, and with the last one its project."""
     path = drop(directory, WHEEL)
     packages = Packages(directory)
-    assert packages.owns(TOOL)
+    assert packages.ownership.owns(TOOL)
     assert names(packages)
     path.unlink()
     assert packages.detail(TOOL) is None
@@ -95,7 +95,7 @@ def test_detail__being_copied(directory: Path) -> None:
     path = directory / WHEEL.filename
     path.write_bytes(WHEEL.content[:200])
     assert names(packages) == []
-    assert packages.owns(TOOL)
+    assert packages.ownership.owns(TOOL)
     path.write_bytes(WHEEL.content)
     wait_until(lambda: names(packages) == [WHEEL.filename])
 
@@ -117,7 +117,7 @@ def test_fault__named_once(
     for packages in (Packages(directory), Packages(directory)):
         assert packages.projects() == []
         assert names(packages) == []
-        assert packages.owns(TOOL) or packages.owns(NormalizedName("other"))
+        assert packages.ownership.owns(TOOL) or packages.ownership.owns(NormalizedName("other"))
     assert caplog.text.count(filename) == 1
 
 
@@ -196,8 +196,8 @@ def test_add__closed(directory: Path, status: str) -> None:
 def test_owns__reserved(directory: Path) -> None:
     """Names are ours by a pattern, too, before there is any file."""
     packages = Packages(directory, reserve=["acme-*"])
-    assert packages.owns(TOOL)
-    assert not packages.owns(NormalizedName("numpy"))
+    assert packages.ownership.owns(TOOL)
+    assert not packages.ownership.owns(NormalizedName("numpy"))
     assert packages.detail(TOOL) is None
 
 
@@ -207,7 +207,7 @@ def test_sdists__names_with_dashes(directory: Path) -> None:
     drop(directory, make_sdist("acme-2-tool", "1.0", stem="acme-2-tool"))
     packages = Packages(directory)
     assert packages.projects() == ["acme-2-tool", "zope-event"]
-    assert not packages.owns(NormalizedName("acme"))
+    assert not packages.ownership.owns(NormalizedName("acme"))
 
 
 @pytest.mark.parametrize("error", [errno.EMFILE, errno.EIO, errno.EACCES, errno.ESTALE])
@@ -225,10 +225,10 @@ def test_look__what_cannot_be_listed_stays_ours(
 
     monkeypatch.setattr(os, "scandir", fails)
     packages.catalogue.look(now=True)
-    assert packages.keeps(TOOL)
+    assert packages.ownership.keeps(TOOL)
     monkeypatch.undo()
     packages.catalogue.look(now=True)
-    assert packages.keeps(NormalizedName("other"))
+    assert packages.ownership.keeps(NormalizedName("other"))
 
 
 def test_look__directory_is_away(directory: Path) -> None:
@@ -239,12 +239,12 @@ def test_look__directory_is_away(directory: Path) -> None:
     away = directory.rename(directory.with_name("away"))
     packages.catalogue.look(now=True)
     names(packages)
-    assert packages.keeps(TOOL)
+    assert packages.ownership.keeps(TOOL)
     away.rename(directory)
     assert names(packages) == [WHEEL.filename]
     (directory / WHEEL.filename).unlink()
     packages.catalogue.look(now=True)
-    assert not packages.keeps(TOOL)
+    assert not packages.ownership.keeps(TOOL)
 
 
 def test_trash__is_away(directory: Path) -> None:
@@ -252,6 +252,6 @@ def test_trash__is_away(directory: Path) -> None:
     drop(directory, WHEEL)
     packages = Packages(directory)
     packages.remove(TOOL)
-    assert packages.keeps(TOOL)
+    assert packages.ownership.keeps(TOOL)
     directory.rename(directory.with_name("away"))
-    assert packages.keeps(TOOL)
+    assert packages.ownership.keeps(TOOL)

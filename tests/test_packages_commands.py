@@ -86,10 +86,10 @@ def test_trash__emptied(directory: Path) -> None:
     packages = Packages(directory, trash_days=0)
     add(packages, WHEEL)
     place, _files = packages.remove(TOOL)
-    assert packages.owns(TOOL)
+    assert packages.ownership.owns(TOOL)
     packages.trash.empty()
     assert not place.exists()
-    assert not packages.owns(TOOL)
+    assert not packages.ownership.owns(TOOL)
 
 
 def test_status__readable_by_people(directory: Path) -> None:

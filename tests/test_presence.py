@@ -160,14 +160,35 @@ def test_presence__directory_without_marker(tmp_path: Path) -> None:
     (memory.parent / "tmp").mkdir(parents=True)
     path = drop(directory, WHEEL)
     (directory / ".eggproxy").touch()
-    Packages(directory, memory=memory).remember()
+    Packages(directory, memory=memory).ownership.remember()
     packages = Packages(directory, memory=memory)
-    packages.demand_here(TOOL)
+    packages.ownership.demand_here(TOOL)
     path.unlink()
     packages.look()
-    assert packages.keeps(TOOL)
+    assert packages.ownership.keeps(TOOL)
     with pytest.raises(PackagesAwayError):
-        packages.demand_here(TOOL)
+        packages.ownership.demand_here(TOOL)
+
+
+def _deny(monkeypatch: pytest.MonkeyPatch, folder: str) -> None:
+    """Let nobody look into a folder, not even the superuser, whom no permission stops."""
+    scandir, stat = os.scandir, os.stat
+
+    def denied(path: object) -> None:
+        if f"{os.sep}{folder}{os.sep}" in f"{path}{os.sep}":
+            raise PermissionError(13, "Permission denied", str(path))
+
+    def denying_scandir(path: str) -> object:
+        denied(path)
+        return scandir(path)
+
+    def denying_stat(path: str, **how: bool) -> os.stat_result:
+        if not str(path).endswith(folder):
+            denied(path)
+        return stat(path, **how)
+
+    monkeypatch.setattr(os, "scandir", denying_scandir)
+    monkeypatch.setattr(os, "stat", denying_stat)
 
 
 def test_presence__folder_that_cannot_be_read(
@@ -178,21 +199,14 @@ def test_presence__folder_that_cannot_be_read(
     (memory.parent / "tmp").mkdir(parents=True)
     drop(directory, WHEEL, folder="acme-tool")
     drop(directory, make_wheel("other", "1.0"))
-    Packages(directory, memory=memory).remember()
-    scandir = os.scandir
-
-    def fails(path: str) -> object:
-        if path.endswith("acme-tool"):
-            raise PermissionError(13, "Permission denied", path)
-        return scandir(path)
-
-    monkeypatch.setattr(os, "scandir", fails)
+    Packages(directory, memory=memory).ownership.remember()
+    _deny(monkeypatch, "acme-tool")
     packages = Packages(directory, memory=memory)
-    packages.remember()
-    packages.demand_here(NormalizedName("other"))
-    assert packages.keeps(TOOL)
+    packages.ownership.remember()
+    packages.ownership.demand_here(NormalizedName("other"))
+    assert packages.ownership.keeps(TOOL)
     with pytest.raises(PackagesAwayError):
-        packages.demand_here(TOOL)
+        packages.ownership.demand_here(TOOL)
 
 
 def test_presence__while_it_is_noted(tmp_path: Path) -> None:

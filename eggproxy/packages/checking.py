@@ -62,7 +62,7 @@ def shared(packages: Packages, upstream: Collection[NormalizedName]) -> Iterator
     """Say which names exist both here and upstream, where nobody has said that this is meant."""
     names = frozenset(upstream)
     for project in packages.projects():
-        if project in names and not packages.is_meant(project):
+        if project in names and not packages.ownership.is_meant(project):
             yield (
                 f"{project} exists both here and upstream. Upstream's is never used here, but a "
                 f"client that asks upstream as well may take it. If that is meant, write "

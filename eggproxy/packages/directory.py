@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 import msgspec
@@ -13,7 +12,7 @@ import msgspec
 from eggproxy.archives import Contents
 from eggproxy.errors import StorageError
 from eggproxy.model import ProjectDetail
-from eggproxy.names import METADATA, NormalizedName, distribution_of
+from eggproxy.names import METADATA, NormalizedName
 from eggproxy.packages.adding import put
 from eggproxy.packages.catalogue import Catalogue
 from eggproxy.packages.describing import describe
@@ -22,9 +21,9 @@ from eggproxy.packages.errors import (
     ClosedProjectError,
     FileExistsConflictError,
     NoSuchPackageError,
-    PackagesAwayError,
 )
 from eggproxy.packages.folders import look_at
+from eggproxy.packages.ownership import Ownership
 from eggproxy.packages.presence import Presence
 from eggproxy.packages.reading import digest_of, entry_of, metadata_path
 from eggproxy.packages.site import Site
@@ -56,15 +55,19 @@ class Packages:
     ) -> None:
         self.directory = directory
         self.own = directory / OWN
-        self._reserve = tuple(reserve)
-        self._always = frozenset(always)
-        self._merge = frozenset(merge)
-        self._memory = memory
-        self._presence = Presence(directory, self.own, memory)
-        self._catalogue = Catalogue(directory, self.own, self._presence)
+        presence = Presence(directory, self.own, memory)
+        self._catalogue = Catalogue(directory, self.own, presence)
         self._states = States(self.own / "state", self.own / "tmp")
         self.trash = Trash(self.own / "trash", trash_days)
         self.site = Site(self.own / "pages")
+        self.ownership = Ownership(
+            *(self._catalogue, presence, self.trash),
+            directory=directory,
+            reserve=reserve,
+            always=always,
+            merge=merge,
+            memory=memory,
+        )
 
     @property
     def generation(self) -> int:
@@ -88,80 +91,9 @@ class Packages:
         """Name the projects that have files here, in order."""
         return self._catalogue.names()
 
-    def owns(self, project: NormalizedName) -> bool:
-        """Say whether a name is ours: of files here, or in the trash, or reserved."""
-        return (
-            self._catalogue.has(project)
-            or project in self._always
-            or any(fnmatchcase(project, pattern) for pattern in self._reserve)
-            or self.trash.has(project)
-            or (self._catalogue.is_partial and project in self._presence.names())
-        )
-
-    @property
-    def trouble(self) -> str | None:
-        """Say in a sentence what is wrong with the directory; None if nothing is."""
-        if self._is_away() or (self._catalogue.is_partial and not self._catalogue.is_empty):
-            return str(self._away())
-        return None
-
-    def demand_here(self, project: NormalizedName) -> None:
-        """Raise PackagesAwayError if nobody can tell now what there is of a project."""
-        # In a folder that cannot be read there may be those that were remembered, and no others.
-        is_hidden = (
-            self._catalogue.is_partial
-            and project in self._presence.names()
-            and not self._catalogue.has(project)
-        )
-        if is_hidden or self._is_away():
-            raise self._away()
-
-    def _away(self) -> PackagesAwayError:
-        return PackagesAwayError(str(self.directory), str(self._presence.marker))
-
-    def _is_away(self) -> bool:
-        return not self._presence.is_here() and not self._catalogue.is_empty
-
-    def remember(self) -> None:
-        """Have the names that are ours now known while the directory is away. Raises StorageError.
-
-        What has been removed is forgotten, if the directory can be seen.
-        """
-        if self._memory is None:
-            return
-        with atomic.folder_lock(self._memory.with_suffix(".lock")):
-            # What is seen under the lock is the newest: nobody writes down an older view.
-            self._catalogue.look(now=True)
-            if not self._presence.is_here():
-                return
-            names, paths = self._catalogue.claimed()
-            known = {*names, *self.trash.names()}
-            if self._catalogue.is_partial:
-                known |= self._presence.names()
-            self._presence.note(known, paths)
-
-    def merges(self, project: NormalizedName) -> bool:
-        """Say whether files of upstream are wanted beside our own."""
-        return project in self._merge
-
-    def is_meant(self, project: NormalizedName) -> bool:
-        """Say whether the configuration names a project, so that its name is known to be taken."""
-        return project in self._always or project in self._merge
-
-    def keeps(self, project: NormalizedName) -> bool:
-        """Say whether no index may ever be asked for a name: it is ours, and ours alone."""
-        return project not in self._merge and self.owns(project)
-
     def state_mark(self, project: NormalizedName) -> atomic.Mark:
         """Take, before a decision, what tells whether the state of a project has changed since."""
         return self._states.mark(project)
-
-    def has_to_itself(self, project: NormalizedName, filename: str) -> bool:
-        """Say whether no index's file may be kept by a name: its project, or that file, is ours."""
-        if not self.merges(project):
-            return self.owns(project)
-        name = distribution_of(filename)
-        return any(entry.filename == name for entry in self.facts(project)[0])
 
     def facts(self, project: NormalizedName) -> tuple[list[Entry], State]:
         """Give all that the detail of a project is made of: the same facts, the same detail."""
@@ -215,8 +147,7 @@ class Packages:
         FileExistsConflictError, ClosedProjectError, DamagedArchiveError, StorageError,
         PackagesAwayError.
         """
-        if self._is_away():
-            raise self._away()
+        self.ownership.demand_directory()
         with atomic.storage_errors(self.directory / filename):
             # What it is called must be what it holds, before it is anywhere.
             draft = entry_of(filename, Seen(0, 0, 0), contents, digest_of(incoming), self.own)
@@ -235,7 +166,7 @@ class Packages:
 
     def demand_open(self, project: NormalizedName) -> None:
         """Raise ClosedProjectError if a project takes no files (PEP 792), PackagesAwayError."""
-        self.demand_here(project)
+        self.ownership.demand_here(project)
         state = self._states.get(project)
         if state.status in CLOSED:
             raise ClosedProjectError(project, state.status, state.reason)
@@ -291,7 +222,7 @@ class Packages:
         facts = self.facts(project)
         with suppress(StorageError):
             # Where a page cannot be written, none is kept.
-            if facts[0] and not self.merges(project):
+            if facts[0] and not self.ownership.merges(project):
                 self.site.have(
                     project,
                     lambda: self.facts(project),
@@ -301,7 +232,7 @@ class Packages:
                 self.site.drop(project)
 
     def _of_version(self, project: NormalizedName, version: str | None) -> list[Entry]:
-        self.demand_here(project)
+        self.ownership.demand_here(project)
         entries = self._catalogue.entries(project)
         found = [e for e in entries if version is None or is_same_version(e.version, version)]
         if not found:
