@@ -88,6 +88,8 @@ def why(body: bytes) -> str:
         ("url", "f/demo-1.zip#x", "url", f"{URL}f/demo-1.zip"),
         ("x", {"y": [None, 1.5]}, "extra", {"x": {"y": [None, 1.5]}}),
         ("_egg", "z", "extra", {"_egg": "z"}),
+        ("_egg", "", "extra", {"_egg": ""}),
+        ("_looked_for", 3, "extra", {"_looked_for": 3}),
         ("_extra", {"url": "z"}, "extra", {"_extra": {"url": "z"}}),
     ],
 )

@@ -1,129 +1,137 @@
 """The files of a project's page in JSON: exactly as they are, or else as they were meant."""
 
 from collections.abc import Sequence
-from itertools import repeat
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
+from msgspec.structs import force_setattr as change
 
 from eggproxy.model import File
 from eggproxy.names import is_filename
 from eggproxy.parse.columns import Metadata, all_match, lower_case, mended
 from eggproxy.parse.nonsense import Nonsense
-from eggproxy.parse.upload_time import USUAL_UPLOAD_TIME, upload_time
+from eggproxy.parse.upload_time import are_upload_times, upload_time
 from eggproxy.parse.urls import USUAL_FILENAME, Base, are_usual, fragment_facts
-
-_Extra = dict[str, Any] | None
-
 
 _NULL = msgspec.Raw(b"null")
 
 
-class Entry(msgspec.Struct, kw_only=True, gc=False, rename="kebab"):
-    """A file as pages have it: what may be missing may also be null."""
+class Listed(File, frozen=True, forbid_unknown_fields=True, gc=False, rename="kebab"):
+    """A file as an index has it, which is the file itself once its values are mended."""
 
-    filename: str
-    url: str
-    hashes: dict[str, str] | None = None
-    requires_python: str | None = None
-    core_metadata: Metadata = None
     # What core-metadata was called before PEP 714: by PEP 658, and by the public index. They say
     # it once more, and are read only where the new name is not there.
     dist_info_metadata: msgspec.Raw = _NULL
     data_dist_info_metadata: msgspec.Raw = _NULL
-    gpg_sig: bool | None = None
-    yanked: bool | str | None = None
-    size: Annotated[int, msgspec.Meta(ge=0)] | None = None
-    upload_time: str | None = None
-    provenance: str | None = None
 
 
-class _OnlyKnown(Entry, forbid_unknown_fields=True):
-    """A file without unknown keys, as nearly all are."""
+_OF_RECORDS = ("egg_fragment", "looked_for", "extra")
+"""What only our own records know: to an index, such a key is one like any other."""
 
-
-_TYPES: dict[str, Any] = {field.encode_name: field.type for field in msgspec.structs.fields(Entry)}
+_TYPES: dict[str, Any] = {
+    field.encode_name: field.type
+    for field in msgspec.structs.fields(Listed)
+    if field.name not in _OF_RECORDS
+}
 _OLDER = {key for key, kind in _TYPES.items() if kind is msgspec.Raw}
-_decode_usual = msgspec.json.Decoder(list[_OnlyKnown]).decode
+_decode = msgspec.json.Decoder(list[Listed]).decode
 
+_MENDED = (
+    *("filename", "url", "hashes", "requires_python"),
+    *("core_metadata", "yanked", "upload_time", "provenance"),
+)
 _are_usual_filenames = all_match(USUAL_FILENAME)
-_are_usual_upload_times = all_match(USUAL_UPLOAD_TIME)
 
 
-def files(array: msgspec.Raw, base: Base) -> list[File | None]:
+def files(array: msgspec.Raw, base: Base) -> Sequence[File | None]:
     """Read the files of a page, relative to `base`; None for each that cannot be used.
 
     Raises Nonsense if it is no array, msgspec.DecodeError or UnicodeDecodeError for broken JSON.
     """
     try:
-        entries: Sequence[Entry] = _decode_usual(array)
+        entries = _decode(array)
     except msgspec.ValidationError:
         return _unusual(array, base)
-    return _files(entries, [None] * len(entries), base)
+    ours = [
+        entry.egg_fragment is not None or entry.looked_for or entry.extra is not None
+        for entry in entries
+    ]
+    if any(ours):
+        return _unusual(array, base)
+    return _mended(entries, base)
 
 
-def _files(entries: Sequence[Entry], extras: Sequence[_Extra], base: Base) -> list[File | None]:
+def _mended(entries: list[Listed], base: Base) -> Sequence[File | None]:
     def resolved(reference: str) -> str | None:
         address = base.absolute(reference)
         # What leads to the page itself, as an empty reference does, leads to nothing.
         return address.url if address and address.url != base.url else None
 
-    said = [entry.url for entry in entries]
-    filenames = mended([entry.filename for entry in entries], _are_usual_filenames, _filename)
-    urls = mended(said, are_usual, resolved)
-    # Each value of all files at once, and all by position: this is most of the work on a page.
-    made = map(
-        File,
-        filenames,
-        urls,
-        _hashes(entries) if urls is said else _hashes_and_fragments(entries),
-        [entry.requires_python or None for entry in entries],
-        _core_metadata(entries),
-        [entry.gpg_sig for entry in entries],
-        # PEP 592, PEP 691: yanked is what has a truthy value.
-        [entry.yanked or False for entry in entries],
-        [entry.size for entry in entries],
-        mended([entry.upload_time for entry in entries], _are_usual_upload_times, upload_time),
-        mended([entry.provenance for entry in entries], are_usual, resolved),
-        repeat(None),
-        repeat(0),
-        extras,
+    # Each value of all files at once: this is most of the work on a page.
+    said: tuple[list[Any], ...] = (
+        [entry.filename for entry in entries],
+        [entry.url for entry in entries],
+        [entry.hashes for entry in entries],
+        [entry.requires_python for entry in entries],
+        [entry.core_metadata for entry in entries],
+        [entry.yanked for entry in entries],
+        [entry.upload_time for entry in entries],
+        [entry.provenance for entry in entries],
     )
-    if None not in filenames and None not in urls:
-        return list(made)
-    return [None if None in {file.filename, file.url} else file for file in made]
+    filenames, urls, hashes, requirements, metadata, yanked, times, provenances = said
+    addresses = mended(urls, are_usual, resolved)
+    digests = lower_case(hashes)
+    meant = [
+        mended(filenames, _are_usual_filenames, _filename),
+        addresses,
+        digests if addresses is urls else _with_fragments(digests, urls),
+        [value or None for value in requirements] if "" in requirements else requirements,
+        _core_metadata(metadata, entries),
+        # PEP 592, PEP 691: yanked is what has a truthy value.
+        [value or False for value in yanked] if "" in yanked else yanked,
+        mended(times, are_upload_times, upload_time),
+        mended(provenances, are_usual, resolved),
+    ]
+    for name, old, new in zip(_MENDED, said, meant, strict=True):
+        if new is not old:
+            for entry, value in zip(entries, new, strict=True):
+                change(entry, name, value)
+    for entry in entries:
+        # What is as it came holds on to the whole page.
+        if entry.dist_info_metadata is not _NULL:
+            change(entry, "dist_info_metadata", _NULL)
+        if entry.data_dist_info_metadata is not _NULL:
+            change(entry, "data_dist_info_metadata", _NULL)
+    if meant[0] is filenames and addresses is urls:
+        return entries
+    return [None if None in {entry.filename, entry.url} else entry for entry in entries]
 
 
 def _filename(name: str) -> str | None:
     return name if is_filename(name) else None
 
 
-def _hashes(entries: Sequence[Entry]) -> list[dict[str, str]]:
-    column = lower_case([entry.hashes for entry in entries])
-    return [digests if isinstance(digests, dict) else {} for digests in column]
-
-
-def _hashes_and_fragments(entries: Sequence[Entry]) -> list[dict[str, str]]:
+def _with_fragments(column: Sequence[Any], urls: Sequence[str]) -> Sequence[dict[str, str]]:
     """Give the digests, and those of fragments, as HTML has them, where there are none."""
     return [
-        fragment_facts(entry.url.partition("#")[2]).hashes | digests
-        for entry, digests in zip(entries, _hashes(entries), strict=True)
+        fragment_facts(url.partition("#")[2]).hashes | digests
+        for url, digests in zip(urls, column, strict=True)
     ]
 
 
-def _core_metadata(entries: Sequence[Entry]) -> Sequence[Metadata]:
+def _core_metadata(claims: Sequence[Metadata], entries: Sequence[Listed]) -> Sequence[Metadata]:
     """Give what is said of metadata; an older name counts only without the new one (PEP 714)."""
-    claims = lower_case(
-        [
-            _older_claim(entry) if entry.core_metadata is None else entry.core_metadata
-            for entry in entries
+    if None in claims:
+        claims = [
+            _older_claim(entry) if claim is None else claim
+            for claim, entry in zip(claims, entries, strict=True)
         ]
-    )
+    claims = lower_case(claims)
     # No digests: there is metadata all the same.
     return [True if claim == {} else claim for claim in claims] if {} in claims else claims
 
 
-def _older_claim(entry: Entry) -> Metadata:
+def _older_claim(entry: Listed) -> Metadata:
     for raw in (entry.dist_info_metadata, entry.data_dist_info_metadata):
         if raw is not _NULL:
             claim: Metadata = _usable(msgspec.json.decode(raw), Metadata)
@@ -132,33 +140,31 @@ def _older_claim(entry: Entry) -> Metadata:
     return None
 
 
-def _unusual(array: msgspec.Raw, base: Base) -> list[File | None]:
+def _unusual(array: msgspec.Raw, base: Base) -> Sequence[File | None]:
     """Read files with unknown keys, or with values that are not of their type."""
     items = msgspec.json.decode(array)
     if not isinstance(items, list):
         raise Nonsense("sent JSON without files")
-    entries = [_entry(item) for item in items]
-    found = [entry for entry in entries if entry is not None]
-    extras = [
-        {key: item[key] for key in item if key not in _TYPES} or None
-        for item, entry in zip(items, entries, strict=True)
-        if entry is not None
-    ]
-    return [*_files(found, extras, base), *([None] * (len(items) - len(found)))]
+    entries = [entry for entry in map(_entry, items) if entry is not None]
+    return [*_mended(entries, base), *([None] * (len(items) - len(entries)))]
 
 
-def _entry(item: Any) -> Entry | None:  # noqa: ANN401 (it is upstream's, and can be anything)
+def _entry(item: Any) -> Listed | None:  # noqa: ANN401 (it is upstream's, and can be anything)
     if not isinstance(item, dict):
         return None
-    for key in _OLDER & item.keys():
-        item[key] = msgspec.Raw(msgspec.json.encode(item[key]))
+    known = {key: item[key] for key in _TYPES if item.get(key) is not None}
+    for key in _OLDER & known.keys():
+        known[key] = msgspec.Raw(msgspec.json.encode(known[key]))
     try:
-        return msgspec.convert(item, Entry)
+        entry = msgspec.convert({"hashes": {}} | known, Listed)
     except msgspec.ValidationError:
-        usable = {key: _usable(item[key], _TYPES[key]) for key in _TYPES if key in item}
-    if usable.get("filename") is None or usable.get("url") is None:
-        return None
-    return msgspec.convert(usable, Entry)
+        usable = {key: _usable(value, _TYPES[key]) for key, value in known.items()}
+        if usable.get("filename") is None or usable.get("url") is None:
+            return None
+        present = {key: value for key, value in usable.items() if value is not None}
+        entry = msgspec.convert({"hashes": {}} | present, Listed)
+    change(entry, "extra", {key: item[key] for key in item if key not in _TYPES} or None)
+    return entry
 
 
 def _usable(value: Any, kind: Any) -> Any:  # noqa: ANN401 (it is upstream's, and can be anything)

@@ -19,7 +19,8 @@ USUAL_URL = rf"{_USUAL_HOST}[a-zA-Z0-9_./~+%-]*+"
 
 _ORIGIN = re.compile(_USUAL_HOST).match
 _USUAL = re.compile(USUAL_URL).fullmatch
-_IN_PATH = f"{ascii_letters}{digits}_./~+%-".encode()
+# What is in a path, and what is between it and that of the URL before.
+_IN_COLUMN = f"{ascii_letters}{digits}_./~+%-:\n".encode()
 
 USUAL_FOLDER = rf"{_USUAL_HOST}(?:[a-zA-Z0-9_.~+-]++/)*+"
 """Pattern of such URLs up to the last component."""
@@ -49,8 +50,12 @@ def are_usual(urls: Sequence[str]) -> bool:
     origin = _ORIGIN(urls[0])
     if origin is not None:
         # Those of a page are often of one host, and then there is a quick way.
-        begin, text = f"\n{origin[0]}", "\n".join(["", *urls])
-        if text.count(begin) == len(urls) and consists_of(text.replace(begin, ""), _IN_PATH):
+        text, many = "\n".join(["", *urls]), len(urls)
+        if (
+            text.count(f"\n{origin[0]}") == text.count("\n") == many
+            and text.count(":") == many * origin[0].count(":")
+            and consists_of(text, _IN_COLUMN)
+        ):
             return True
     return all(map(_USUAL, urls))
 
