@@ -11,8 +11,11 @@ from eggproxy.names import NormalizedName
 from eggproxy.publishing import Publisher
 from eggproxy.store import EggsDirectory
 
-DELAY = 0.5
-"""Seconds after a file has come until the page of files on disk lists it, for plain servers."""
+DELAY = 2.0
+"""Seconds after a file has come until the page of files on disk lists it, for plain servers.
+
+An install asks for all its files in such a time: what it waits for goes first.
+"""
 
 
 class OutagePages:
@@ -39,7 +42,7 @@ class OutagePages:
             self._noted.add(project)
             if len(self._noted) > 1:
                 return
-        # Nobody waits for it, and files come in crowds: those who do wait go first.
+        # Nobody waits for it, and files come in crowds.
         launch(self._write_later, Future(), name="stored")
 
     def write_noted(self) -> None:

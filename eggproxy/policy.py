@@ -66,9 +66,10 @@ def _sibling(base: File, suffix: str) -> File | None:
 
 def storable(detail: ProjectDetail) -> ProjectDetail:
     """No longer promise what no file system takes: siblings of files with the longest names."""
-    longest = max([len(file.filename) for file in detail.files], default=0)
-    # No character takes more than 4 bytes; hardly a page has a name that has to be looked at.
-    if has_room("x" * 4 * longest, METADATA):
+    names = [file.filename for file in detail.files]
+    # Hardly a page has a name that has to be looked at. No character takes more than 4 bytes.
+    width = 1 if "".join(names).isascii() else 4
+    if has_room("x" * width * max(map(len, names), default=0), METADATA):
         return detail
     return msgspec.structs.replace(detail, files=[_storable(file) for file in detail.files])
 

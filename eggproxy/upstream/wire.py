@@ -7,6 +7,8 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -140,7 +142,7 @@ class Wire:
         """Make the session where it is first used: connections do not survive a fork."""
         with self._lock:
             if self._session is None or self._pid != os.getpid():
-                session = requests.Session()
+                session = _Session()
                 session.headers["User-Agent"] = f"eggproxy/{__version__}"
                 session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
                 for scheme in ("http://", "https://"):
@@ -149,6 +151,37 @@ class Wire:
                     session.mount("file://", DirectoryAdapter(self._index))
                 self._session, self._pid = session, os.getpid()
             return self._session
+
+
+class _Session(requests.Session):
+    """As requests has it, but that it looks up once what the environment says of a host.
+
+    That is a fifth of what a question costs, and the environment of a process does not change.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._settings: dict[object, Mapping[str, Any]] = {}
+
+    # How it is typed is another matter in each version.
+    def merge_environment_settings(
+        self,
+        url: Any,  # noqa: ANN401
+        proxies: Any,  # noqa: ANN401
+        stream: Any,  # noqa: ANN401
+        verify: Any,  # noqa: ANN401
+        cert: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        """Add what the environment says of proxies and certificates."""
+        parts = urlsplit(url)
+        asked = (parts.scheme, parts.netloc, stream, verify, cert)
+        known = self._settings.get(asked)
+        if known is None:
+            if len(self._settings) >= _POOL:
+                self._settings.clear()
+            known = super().merge_environment_settings(url, proxies, stream, verify, cert)
+            self._settings[asked] = known
+        return {**known}
 
 
 class _Plain:
