@@ -83,7 +83,7 @@ def _killed(home: Path, it: Herd, between: tuple[float, float], times: int) -> R
     most = max(run.ratio for run in runs)
     slowest = max(run.slowest for run in runs)
     struck = sum(run.killed for run in runs)
-    where = " to ".join(f"{part * 100:.2g}" for part in between)
+    where = " to ".join(f"{part * 100:.3g}" for part in between)
     return Row(
         f"Writer killed {times} times, each at another moment, {where} % of the file: {_told(it)}",
         f"{struck} killed; at most {most:.3f} x its bytes from upstream; {whole} of {len(others)} "
