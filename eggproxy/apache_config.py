@@ -41,8 +41,8 @@ _DENIED = (
 # What leaves files to Apache alone, and what stands there where not everybody may read them.
 _ROUTES: Mapping[Module, tuple[str, str]] = {
     "mod_python": (
-        r"( *)# The native route:.*?</If>\n *<Else>\n *([^\n]*\n) *</Else>\n",
-        rf"\1{_NO_ROUTE}\1\2",
+        r"( *)# The native route:.*?</If>\n *<Else>\n *#[^\n]*\n(.*?) *</Else>\n",
+        rf"\1{_NO_ROUTE}\2",
     ),
     "mod_wsgi": (
         r"( *)# The native route:[^<]*( *</Directory>\n)\n *# Where those.*?</Directory>\n",

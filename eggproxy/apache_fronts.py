@@ -9,9 +9,16 @@ from pathlib import Path
 
 from eggproxy import config
 from eggproxy.apache_body import HandedOverBody
+from eggproxy.apache_known import KnownRequests, Words, words_of
 from eggproxy.apache_log import ErrorLog
 from eggproxy.apache_request import ApacheRequest, request_of
-from eggproxy.apache_response import DECLINED, FileChangedError, send, send_prepared
+from eggproxy.apache_response import (
+    DECLINED,
+    FileChangedError,
+    send,
+    send_prepared,
+    send_whole,
+)
 from eggproxy.errors import (
     BadRequestError,
     ConfigurationError,
@@ -19,7 +26,7 @@ from eggproxy.errors import (
     OverloadedError,
 )
 from eggproxy.flights import launch
-from eggproxy.front import Front, UnexpectedError, UnusableConfigurationError
+from eggproxy.front import Front, UnexpectedError, UnusableConfigurationError, hot_key
 from eggproxy.responses import Request, Response, of_error
 
 MAX_FRONTS = 64
@@ -41,6 +48,7 @@ class Fronts:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._fronts: dict[_Key, Front] = {}
+        self._known = KnownRequests()
         ErrorLog.install(log)
 
     def handle(self, req: ApacheRequest) -> int:
@@ -55,21 +63,33 @@ class Fronts:
         # Apache's own would stay where the native route found no file and left it to us.
         req.status = 200
         options = req.get_options()
+        words = words_of(req, options)
+        known = self._known.recall(req, words) if words is not None else None
+        if known is not None and known.body is not None:
+            return send_whole(req, known, known.body)
         prefix = (options.get("URLPrefix") or "").rstrip("/") or None
         request = request_of(req, prefix)
         try:
-            return self._answer(req, request, options)
+            return self._answer(req, request, options, words)
         except EggProxyError as error:
             return send(req, request, of_error(error, request))
         except Exception:
             log.exception("cannot answer %s %r", request.method, request.raw_path)
             return send(req, request, of_error(UnexpectedError(), request))
 
-    def _answer(self, req: ApacheRequest, request: Request, options: Mapping[str, str]) -> int:
+    def _answer(
+        self,
+        req: ApacheRequest,
+        request: Request,
+        options: Mapping[str, str],
+        words: Words | None,
+    ) -> int:
         key = (options.get("EggProxyConfig"), options.get("EggsDirectory"), req.hlist.directory)
         front = self._fronts.get(key)
         prepared = None if front is None else front.recall(request)
-        if prepared is not None:
+        if front is not None and prepared is not None:
+            if words is not None:
+                self._known.note(req, words, front, hot_key(request), prepared)
             try:
                 return send_prepared(req, request, prepared)
             except FileChangedError:

@@ -26,7 +26,8 @@ class ApacheRequest(Protocol):
     main: object | None
     filename: str
     path_info: str | None
-    finfo: object
+    # What Apache has seen of the file or folder at that address.
+    finfo: Any
     handler: str
     content_type: str
     status: int

@@ -39,6 +39,11 @@ def send_prepared(req: ApacheRequest, request: Request, prepared: Prepared) -> i
     body = prepared.body
     if body is None or request.if_none_match or request.range or request.method == "HEAD":
         return send(req, request, of_prepared(prepared, request))
+    return send_whole(req, prepared, body)
+
+
+def send_whole(req: ApacheRequest, prepared: Prepared, body: bytes) -> int:
+    """Send something stored, which is held in memory, to whoever wants just that."""
     table = req.headers_out
     for name, value in prepared.headers:
         table[name] = value

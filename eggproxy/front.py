@@ -15,7 +15,7 @@ from eggproxy.config import Configuration, apart_error, directory_error
 from eggproxy.displacing import Displacer
 from eggproxy.errors import EggProxyError, MethodNotAllowedError, StorageError
 from eggproxy.health import Health
-from eggproxy.hot import HotAnswers, Prepared
+from eggproxy.hot import HotAnswers, Key, Prepared
 from eggproxy.negotiation import Preference, prefer
 from eggproxy.paths import ChannelTarget
 from eggproxy.responses import Request, Response
@@ -117,10 +117,19 @@ class Front:
             return None
         if not (self.access.is_open or self._may_recall(request)):
             return None
-        prepared = self.hot.get((request.raw_path, request.mounted, _preference(request)))
+        prepared = self.hot.get(hot_key(request))
         if prepared is None or not self.may_answer(prepared):
             return None
         return prepared
+
+    def holds(self, key: Key, prepared: Prepared) -> bool:
+        """Say whether an answer recalled before may be given again, if its file is as it was."""
+        return (
+            self.access.is_open
+            and prepared.decided_by is None
+            and self.hot.keeps(key, prepared)
+            and self.may_answer(prepared)
+        )
 
     def _may_recall(self, request: Request) -> bool:
         """Say whether who asks may surely read; else it has to be decided, which may take time."""
@@ -261,6 +270,11 @@ def _of_growing(growing: Growing, request: Request) -> Response:
     except EggProxyError:
         growing.file.close()
         raise
+
+
+def hot_key(request: Request) -> Key:
+    """Give what an answer is prepared for."""
+    return request.raw_path, request.mounted, _preference(request)
 
 
 def _preference(request: Request) -> Preference:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Self
 
 from eggproxy.answers import Ready
@@ -170,6 +171,15 @@ class HotAnswers:
             return prepared
         self._drop(key)
         return None
+
+    def keeps(self, key: Key, prepared: Prepared) -> bool:
+        """Say whether this answer is still kept, and fresh; its file is for others to look at."""
+        if self._answers.get(key) is not prepared or self._clock() >= prepared.fresh_until:
+            return False
+        with suppress(KeyError):
+            # Another thread may just have dropped it.
+            self._answers.move_to_end(key)
+        return True
 
     def put(self, key: Key, prepared: Prepared) -> None:
         """Keep an answer; those that were not used for longest give way."""
