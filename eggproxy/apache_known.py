@@ -5,7 +5,7 @@ matters of it is as it was, and the folder of the page is as it was, there is no
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from eggproxy.apache_request import ApacheRequest
 from eggproxy.front import Front
@@ -13,6 +13,9 @@ from eggproxy.hot import Key, Prepared
 
 MAX_KNOWN = 4096
 """How many requests are known at a time."""
+
+LONGEST = 1000
+"""How many characters of a request are kept; those of installers take some 300."""
 
 SETTLED = 2.0
 """Seconds for which a folder must have been seen unchanged. Apache tells times in whole seconds,
@@ -34,20 +37,26 @@ class _Answer:
 
     __slots__ = ("changed", "front", "good_until", "inode", "key", "prepared", "since")
 
-    def __init__(self, front: Front, key: Key, prepared: Prepared, req: ApacheRequest) -> None:
+    def __init__(
+        self, front: Front, key: Key, prepared: Prepared, req: ApacheRequest, now: float
+    ) -> None:
         self.front = front
         self.key = key
         self.prepared = prepared
         self.inode = req.finfo.inode
         self.changed = req.finfo.ctime
-        self.since = time.monotonic()
+        self.since = now
         self.good_until = 0.0
 
 
 class KnownRequests:
-    """The answers to plain requests, by their words; safe to share among threads."""
+    """The answers to plain requests, by their words; safe to share among threads.
 
-    def __init__(self) -> None:
+    `clock` gives seconds, and never goes back.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._answers: dict[Words, _Answer] = {}
 
     def recall(self, req: ApacheRequest, words: Words) -> Prepared | None:
@@ -59,7 +68,7 @@ class KnownRequests:
         folder = req.finfo
         if folder.ctime != answer.changed or folder.inode != answer.inode:
             return None
-        now = time.monotonic()
+        now = self._clock()
         if now < answer.good_until:
             return answer.prepared
         if now - answer.since < SETTLED or not answer.front.holds(answer.key, answer.prepared):
@@ -82,9 +91,11 @@ class KnownRequests:
         ):
             # It is on its way to being settled.
             return
+        if sum(len(word or "") for word in words) > LONGEST:
+            return
         if len(self._answers) >= MAX_KNOWN:
             self._answers.clear()
-        self._answers[words] = _Answer(front, key, prepared, req)
+        self._answers[words] = _Answer(front, key, prepared, req, self._clock())
 
 
 def words_of(req: ApacheRequest, options: Mapping[str, str]) -> Words | None:

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from eggproxy.apache_known import SETTLED
 from tests import httpd
 from tests.httpd import MOD_PYTHON, Httpd, Mpm
 from tests.servers import JSON, PATIENCE, Reply, Server, ask, serving, wait_until
@@ -214,6 +216,34 @@ def test_configuration__broken(root: Path, upstream: Upstream) -> None:
         configure_again = CONFIGURATION.format(eggs=root / "eggs", index=upstream.index_url)
         (root / "eggs.conf").write_text(configure_again)
         assert ask(server.url, "/pypi/foo-bar/").status == 200
+
+
+def test_page__asked_for_often(proxy: Server, upstream: Upstream, tmp_path: Path) -> None:
+    """A page that Apache knows by heart is the new one as soon as somebody has renewed it."""
+    forms: list[dict[str, str]] = [
+        {},
+        {"Accept": JSON},
+        {"Accept": JSON, "Accept-Encoding": "gzip"},
+    ]
+
+    def pages() -> list[tuple[int, bytes]]:
+        answers = [proxy.get("/pypi/foo-bar/", **form) for form in forms]
+        return [(answer.status, answer.body) for answer in answers]
+
+    old = pages()
+    ends = time.monotonic() + 2 * SETTLED
+    while time.monotonic() < ends:
+        assert pages() == old
+    upstream.add("foo-bar", "foo_bar-2.0-py3-none-any.whl", b"new")
+    (home := tmp_path / "other").mkdir()
+    with serving(home, upstream.index_url, eggs=proxy.eggs, always_refresh=1) as other:
+        assert b"foo_bar-2.0" in other.get("/pypi/foo-bar/").body
+    new = pages()
+    assert not {body for _status, body in new} & {body for _status, body in old}
+    assert b"foo_bar-2.0" in new[0][1]
+    ends = time.monotonic() + SETTLED
+    while time.monotonic() < ends:
+        assert pages() == new
 
 
 def test_log__levels(proxy: Server, upstream: Upstream) -> None:
