@@ -26,7 +26,8 @@ from eggproxy.errors import (
     OverloadedError,
 )
 from eggproxy.flights import launch
-from eggproxy.front import Front, UnexpectedError, UnusableConfigurationError, hot_key
+from eggproxy.front import Front, UnexpectedError, UnusableConfigurationError
+from eggproxy.recalling import hot_key
 from eggproxy.responses import Request, Response, of_error
 
 MAX_FRONTS = 64
@@ -86,10 +87,10 @@ class Fronts:
     ) -> int:
         key = (options.get("EggProxyConfig"), options.get("EggsDirectory"), req.hlist.directory)
         front = self._fronts.get(key)
-        prepared = None if front is None else front.recall(request)
+        prepared = None if front is None else front.recaller.recall(request)
         if front is not None and prepared is not None:
             if words is not None:
-                self._known.note(req, words, front, hot_key(request), prepared)
+                self._known.note(req, words, front.recaller, hot_key(request), prepared)
             try:
                 return send_prepared(req, request, prepared)
             except FileChangedError:

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Mapping
 
 from eggproxy.apache_request import ApacheRequest
-from eggproxy.front import Front
 from eggproxy.hot import Key, Prepared
+from eggproxy.recalling import Recaller
 
 MAX_KNOWN = 4096
 """How many requests are known at a time."""
@@ -35,12 +35,12 @@ Words = tuple[str | None, ...]
 class _Answer:
     """An answer, and what the folder that it lies in looked like."""
 
-    __slots__ = ("changed", "front", "good_until", "inode", "key", "prepared", "since")
+    __slots__ = ("changed", "good_until", "inode", "key", "prepared", "recaller", "since")
 
     def __init__(
-        self, front: Front, key: Key, prepared: Prepared, req: ApacheRequest, now: float
+        self, recaller: Recaller, key: Key, prepared: Prepared, req: ApacheRequest, now: float
     ) -> None:
-        self.front = front
+        self.recaller = recaller
         self.key = key
         self.prepared = prepared
         self.inode = req.finfo.inode
@@ -71,13 +71,13 @@ class KnownRequests:
         now = self._clock()
         if now < answer.good_until:
             return answer.prepared
-        if now - answer.since < SETTLED or not answer.front.holds(answer.key, answer.prepared):
+        if now - answer.since < SETTLED or not answer.recaller.holds(answer.key, answer.prepared):
             return None
         answer.good_until = now + MOMENT
         return answer.prepared
 
     def note(
-        self, req: ApacheRequest, words: Words, front: Front, key: Key, prepared: Prepared
+        self, req: ApacheRequest, words: Words, recaller: Recaller, key: Key, prepared: Prepared
     ) -> None:
         """Note the answer to a plain request, if it lies in the folder that Apache looked at."""
         folder = req.filename.rstrip("/")
@@ -95,7 +95,7 @@ class KnownRequests:
             return
         if len(self._answers) >= MAX_KNOWN:
             self._answers.clear()
-        self._answers[words] = _Answer(front, key, prepared, req, self._clock())
+        self._answers[words] = _Answer(recaller, key, prepared, req, self._clock())
 
 
 def words_of(req: ApacheRequest, options: Mapping[str, str]) -> Words | None:

@@ -1,10 +1,7 @@
 """What all front ends share: a request goes in, a response comes out, errors are caught once."""
 
 import dataclasses
-import functools
 import logging
-import math
-from urllib.parse import parse_qs
 
 from eggproxy import paths, policy, responses
 from eggproxy.access import Access
@@ -15,23 +12,15 @@ from eggproxy.config import Configuration, apart_error, directory_error
 from eggproxy.displacing import Displacer
 from eggproxy.errors import EggProxyError, MethodNotAllowedError, StorageError
 from eggproxy.health import Health
-from eggproxy.hot import HotAnswers, Key, Prepared
-from eggproxy.negotiation import Preference, prefer
+from eggproxy.hot import HotAnswers, Prepared
+from eggproxy.negotiation import Preference
 from eggproxy.paths import ChannelTarget
+from eggproxy.recalling import Recaller, preference_of
 from eggproxy.responses import Request, Response
 from eggproxy.upload import NoBody, RequestBody, Uploads
 from eggproxy.upstream import via
 
 log = logging.getLogger("eggproxy")
-
-# Clients send some dozens of different Accept headers; an attacker may send any number.
-cached_preference = functools.lru_cache(maxsize=512)(prefer)
-
-
-@functools.lru_cache(maxsize=4096)
-def _cached_target(raw_path: bytes, mounted: str | None, channels: frozenset[str]) -> paths.Target:
-    target = paths.resolve(paths.decode(raw_path), mounted=mounted, channels=channels)
-    return target.target if isinstance(target, ChannelTarget) else target
 
 
 class UnexpectedError(EggProxyError):
@@ -73,9 +62,9 @@ class Front:
         self._displacer = Displacer(self.packages, [each.store for each in self.channels.values()])
         for channel in self.channels.values():
             channel.on_ours = self._displacer.start
-        self._channel_names = frozenset(self.channels)
         self._identity = via.identity(configuration.eggs_directory)
         self.hot = HotAnswers(room=room)
+        self.recaller = Recaller(self.hot, self.access, self.packages, self.channels)
         self.uploads = Uploads(
             self.packages,
             self.access,
@@ -111,59 +100,15 @@ class Front:
         for channel in self.channels.values():
             channel.pages.list_stored()
 
-    def recall(self, request: Request) -> Prepared | None:
-        """Recall what is stored and fresh; None if anything has to be decided."""
-        if request.method not in {"GET", "HEAD"} or request.query or request.is_excessive:
-            return None
-        if not (self.access.is_open or self._may_recall(request)):
-            return None
-        prepared = self.hot.get(hot_key(request))
-        if prepared is None or not self.may_answer(prepared):
-            return None
-        return prepared
-
-    def holds(self, key: Key, prepared: Prepared) -> bool:
-        """Say whether an answer recalled before may be given again, if its file is as it was."""
-        return (
-            self.access.is_open
-            and prepared.decided_by is None
-            and self.hot.keeps(key, prepared)
-            and self.may_answer(prepared)
-        )
-
-    def _may_recall(self, request: Request) -> bool:
-        """Say whether who asks may surely read; else it has to be decided, which may take time."""
-        if len(request.raw_path) > paths.MAX_PATH:
-            return False
-        try:
-            target = _cached_target(request.raw_path, request.mounted, self._channel_names)
-        except EggProxyError:
-            return False
-        return all(self.access.recall(project, request) for project in policy.reads(target))
-
     def respond_hot(self, request: Request) -> Response | None:
         """Answer from what is stored and fresh; None if anything has to be decided."""
-        prepared = self.recall(request)
+        prepared = self.recaller.recall(request)
         if prepared is None:
             return None
         try:
             return responses.of_prepared(prepared, request)
         except EggProxyError as error:
             return responses.of_error(error, request)
-
-    def may_answer(self, prepared: Prepared) -> bool:
-        """Say whether an answer that is ready may be given now.
-
-        Fresh as it may be, in an outage a page could name files that cannot be had.
-        """
-        if self.packages.is_due():
-            # Once a second somebody has to look for what was put into the folder by hand.
-            return False
-        if prepared.fresh_until == math.inf:
-            return True
-        if len(self.channels) == 1:
-            return self._main.pages.may_be_hot()
-        return all(channel.pages.may_be_hot() for channel in self.channels.values())
 
     def respond(self, request: Request, body: RequestBody | None = None) -> Response:
         """Answer a request; may block while upstream is asked, or an upload is read.
@@ -196,7 +141,7 @@ class Front:
     def _respond_settled(self, request: Request) -> Response:
         self._look()
         path = paths.decode(request.raw_path)
-        preference = _preference(request)
+        preference = preference_of(request)
         via.enter(request.via, self._identity)
         target = paths.resolve(path, mounted=request.mounted, channels=self.channels)
         channel = self._main
@@ -270,22 +215,3 @@ def _of_growing(growing: Growing, request: Request) -> Response:
     except EggProxyError:
         growing.file.close()
         raise
-
-
-def hot_key(request: Request) -> Key:
-    """Give what an answer is prepared for."""
-    return request.raw_path, request.mounted, _preference(request)
-
-
-def _preference(request: Request) -> Preference:
-    accept = request.accept
-    encoding = request.accept_encoding
-    if len(accept or "") + len(encoding or "") > responses.MAX_HEADER:
-        # It is about to be refused, and must not be remembered.
-        accept = encoding = None
-    form = None
-    if "format=" in request.query:
-        form = parse_qs(request.query).get("format", [None])[0]
-        # A + that is not quoted means a space there, and media types have none.
-        form = form.replace(" ", "+") if form else None
-    return cached_preference(accept, encoding, form)

@@ -11,9 +11,9 @@ import pytest
 from eggproxy.answers import Ready
 from eggproxy.apache_known import MOMENT, SETTLED, KnownRequests, words_of
 from eggproxy.apache_request import ApacheRequest
-from eggproxy.front import Front
 from eggproxy.hot import Key, Prepared
 from eggproxy.negotiation import prefer
+from eggproxy.recalling import Recaller
 
 OPTIONS = {"URLPrefix": "/pypi"}
 
@@ -82,7 +82,7 @@ class Site:
             return None
         recalled = self.known.recall(req, words)
         if recalled is None:
-            self.known.note(req, words, cast("Front", self), self.key, self.prepared)
+            self.known.note(req, words, cast("Recaller", self), self.key, self.prepared)
         return recalled
 
     def settle(self) -> None:
@@ -181,5 +181,5 @@ def test_known__another_folder(site: Site) -> None:
         words = words_of(req, OPTIONS)
         assert words is not None
         assert site.known.recall(req, words) is None
-        site.known.note(req, words, cast("Front", site), site.key, site.prepared)
+        site.known.note(req, words, cast("Recaller", site), site.key, site.prepared)
         site.now += SETTLED

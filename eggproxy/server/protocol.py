@@ -16,9 +16,9 @@ from uvicorn.server import ServerState
 
 from eggproxy.accesslog import AccessLog, line
 from eggproxy.conditional import not_modified
-from eggproxy.front import cached_preference
 from eggproxy.hot import HotAnswers, Prepared, wire
 from eggproxy.negotiation import Preference
+from eggproxy.recalling import cached_preference
 from eggproxy.responses import MAX_HEADER, Response
 from eggproxy.server.asgi import CUT, WHOLE, Application
 from eggproxy.upload.body import DRAIN_TIME, MAX_DRAIN
@@ -65,7 +65,7 @@ class EggProxyProtocol(HttpToolsProtocol):
         """Find the application behind the server."""
         super().connection_made(transport)
         application = _application(self.app)
-        self._front = application.front
+        self._recaller = application.front.recaller
         self._hot: HotAnswers = application.front.hot
         # Where reading is restricted, no answer is given without a look at who asks.
         self._quick = _GET_OR_HEAD if application.front.access.is_open else frozenset()
@@ -162,7 +162,7 @@ class EggProxyProtocol(HttpToolsProtocol):
                     return False
         preference = _preference(accept, accept_encoding)
         prepared = preference and self._hot.get((self.url, None, preference))
-        if prepared is None or prepared.body is None or not self._front.may_answer(prepared):
+        if prepared is None or prepared.body is None or not self._recaller.may_answer(prepared):
             return False
         has_it = known is not None and not_modified(known.decode("latin-1"), prepared.etag)
         status = 304 if has_it else 200
