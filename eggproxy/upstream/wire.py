@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from isal import igzip_lib, isal_zlib
+from isal import igzip_lib
 from requests.auth import HTTPBasicAuth
 
 from eggproxy import __version__
@@ -22,6 +22,7 @@ from eggproxy.upstream.directory import DirectoryAdapter
 from eggproxy.upstream.faults import OutageError
 from eggproxy.upstream.guarded import GuardedAdapter
 from eggproxy.upstream.hosts import Hosts
+from eggproxy.upstream.unpacking import unpacker_of
 
 SLOWEST = 1024
 """Bytes a second that must come at least: what drips in never meets the timeout between two."""
@@ -82,7 +83,7 @@ class Wire:
         limit = self._max_page_size if limit is None else limit
         # Its value is handed over without a copy: the project list has 40 MB.
         body = io.BytesIO()
-        unpacker = _unpacker(response)
+        unpacker = unpacker_of(response)
         for block in self._blocks(response, self._timeout):
             with _faults(response.url):
                 for piece in unpacker.pieces(block):
@@ -182,56 +183,6 @@ class _Session(requests.Session):
             known = super().merge_environment_settings(url, proxies, stream, verify, cert)
             self._settings[asked] = known
         return {**known}
-
-
-class _Plain:
-    """A page that came as it is."""
-
-    def pieces(self, block: bytes) -> Iterator[bytes]:
-        yield block
-
-    def is_whole(self) -> bool:
-        return True
-
-
-class _Gzip:
-    """A page that came packed; isal takes half of zlib's time."""
-
-    def __init__(self) -> None:
-        self._stream = _gzip_stream()
-
-    def pieces(self, block: bytes) -> Iterator[bytes]:
-        while block:
-            if self._stream.eof:
-                # Another member follows (RFC 1952, 2.2).
-                self._stream = _gzip_stream()
-            # In pieces: a small block may unpack to a thousand times its size.
-            piece = self._stream.decompress(block, _BLOCK)
-            yield piece
-            block = self._stream.unused_data if self._stream.eof else self._stream.unconsumed_tail
-            if not block and piece:
-                # What the stream holds back for want of room comes with the next call.
-                yield from self._rest()
-
-    def _rest(self) -> Iterator[bytes]:
-        while not self._stream.eof and (piece := self._stream.decompress(b"", _BLOCK)):
-            yield piece
-
-    def is_whole(self) -> bool:
-        return self._stream.eof
-
-
-def _gzip_stream() -> isal_zlib.Decompress:
-    return isal_zlib.decompressobj(16 + isal_zlib.MAX_WBITS)
-
-
-def _unpacker(response: requests.Response) -> _Plain | _Gzip:
-    encoding = response.headers.get("Content-Encoding", "identity").lower()
-    if encoding == "identity":
-        return _Plain()
-    if encoding in {"gzip", "x-gzip"}:
-        return _Gzip()
-    raise UpstreamNonsenseError(shown(response.url), f"packed its page in {encoding[:20]!r}")
 
 
 @contextlib.contextmanager
