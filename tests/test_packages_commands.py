@@ -117,7 +117,11 @@ def test_check__files(directory: Path) -> None:
     drop(directory, Distribution("acme-tool-4.0.tar.gz", b"damaged", b""), age=0)
     drop(directory, NEWER)
     drop(directory, make_wheel("acme-tool", "2.0", size=9), folder="more")
-    assert Packages(directory).detail(TOOL)
+    packages = Packages(directory)
+    assert packages.detail(TOOL)
+    # What is read in the background as well must not be read when it has changed.
+    reading = packages.catalogue._reading
+    wait_until(lambda: reading is None or reading.done())
     facts = whole.stat()
     whole.write_bytes(WHEEL.content[:-1] + b"\1")
     os.utime(whole, ns=(facts.st_atime_ns, facts.st_mtime_ns))
