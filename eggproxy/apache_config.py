@@ -8,7 +8,7 @@ import re
 import sys
 import sysconfig
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -38,11 +38,19 @@ _NO_ROUTE = "# No native route: who may read is for Python to decide, each time.
 _DENIED = (
     "# Apache does not know the rules of [access]; docs/access.rst shows what to write here.\n"
 )
+
+
+def _by_python_alone(found: re.Match[str]) -> str:
+    """Write what `<Else>` holds in its place, as far to the left."""
+    indent, held = found[1], found[2]
+    return f"{indent}{_NO_ROUTE}{textwrap.indent(textwrap.dedent(held), indent)}"
+
+
 # What leaves files to Apache alone, and what stands there where not everybody may read them.
-_ROUTES: Mapping[Module, tuple[str, str]] = {
+_ROUTES: Mapping[Module, tuple[str, str | Callable[[re.Match[str]], str]]] = {
     "mod_python": (
         r"( *)# The native route:.*?</If>\n *<Else>\n *#[^\n]*\n(.*?) *</Else>\n",
-        rf"\1{_NO_ROUTE}\2",
+        _by_python_alone,
     ),
     "mod_wsgi": (
         r"( *)# The native route:[^<]*( *</Directory>\n)\n *# Where those.*?</Directory>\n",

@@ -333,7 +333,14 @@ def test_write__restricted(module: Module) -> None:
         assert word not in text or module == "static"
     assert ("Require all denied" in text) == (module == "static")
     assert ("PythonFixupHandler" in text) == (module == "mod_python")
+    beside = ("SetHandler mod_python", "PythonFixupHandler", "PythonOption URLPrefix")
+    lines = [line for line in text.splitlines() if line.strip().startswith(beside)]
+    assert len({_indent_of(line) for line in lines}) == (module == "mod_python")
     assert text.count("<Directory") == text.count("</Directory")
+
+
+def _indent_of(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def test_warnings__secrets_out_of_reach(tmp_path: Path) -> None:
