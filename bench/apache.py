@@ -78,8 +78,7 @@ def stored(lab: Lab) -> Iterator[Row]:
         eggs = home / "eggs"
         mpms: tuple[httpd.Mpm, ...] = ("event", "prefork")
         for mpm in mpms:
-            # All serve the same directory. Of prefork there is a process for each connection, of
-            # event there are as many as Debian starts.
+            # All serve the same directory; of prefork there is a process for each connection.
             _, python = _mod_python(stack, home, eggs, index, mpm)
             for path in ("small/", f"small/{name}"):
                 get(python.url + path, JSON)
@@ -157,7 +156,7 @@ def _mod_python(
 
 
 def _processes(mpm: httpd.Mpm) -> int:
-    return CONNECTIONS if mpm == "prefork" else 2
+    return CONNECTIONS if mpm == "prefork" else 1
 
 
 def _plain(stack: ExitStack, eggs: Path, mpm: httpd.Mpm) -> _Site:
