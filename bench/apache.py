@@ -32,6 +32,7 @@ PythonOption mod_python.mutex_locks 1
 PythonInterpreter main_interpreter
 PythonAutoReload Off
 PythonPath "['{root}'] + sys.path"
+PythonImport declines main_interpreter
 <Directory "{eggs}">
     PythonFixupHandler declines::declines
 </Directory>
@@ -156,7 +157,8 @@ def _mod_python(
 
 
 def _processes(mpm: httpd.Mpm) -> int:
-    return CONNECTIONS if mpm == "prefork" else 1
+    """Say how many processes there are: with event, as many as Debian starts."""
+    return CONNECTIONS if mpm == "prefork" else 2
 
 
 def _plain(stack: ExitStack, eggs: Path, mpm: httpd.Mpm) -> _Site:

@@ -41,7 +41,7 @@ _DENIED = (
 
 
 def _by_python_alone(found: re.Match[str]) -> str:
-    """Write what `<Else>` holds in its place, as far to the left."""
+    """Write what the last `<If>` holds in its place, as far to the left."""
     indent, held = found[1], found[2]
     return f"{indent}{_NO_ROUTE}{textwrap.indent(textwrap.dedent(held), indent)}"
 
@@ -49,7 +49,7 @@ def _by_python_alone(found: re.Match[str]) -> str:
 # What leaves files to Apache alone, and what stands there where not everybody may read them.
 _ROUTES: Mapping[Module, tuple[str, str | Callable[[re.Match[str]], str]]] = {
     "mod_python": (
-        r"( *)# The native route:.*?</If>\n *<Else>\n *#[^\n]*\n(.*?) *</Else>\n",
+        r"( *)# The native route:.*? *<If [^>]*>\n(.*?) *</If>\n",
         _by_python_alone,
     ),
     "mod_wsgi": (

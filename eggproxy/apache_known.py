@@ -101,7 +101,7 @@ class KnownRequests:
 def words_of(req: ApacheRequest, options: Mapping[str, str]) -> Words | None:
     """Take what matters of a request; None if it is not a plain one."""
     header = req.headers_in.get
-    if req.method != "GET":
+    if req.method != "GET" or req.header_only:
         return None
     for name in _SPECIAL:
         if header(name) is not None:

@@ -18,6 +18,8 @@ class ApacheRequest(Protocol):
     unparsed_uri: str
     uri: str
     method: str
+    # HEAD; the method itself says GET where Apache found no file and asks us instead.
+    header_only: int
     # 1001 for HTTP/1.1
     proto_num: int
     user: str | None
@@ -67,7 +69,7 @@ def request_of(req: ApacheRequest, prefix: str | None) -> Request:
     header = req.headers_in.get
     # By position, which is twice as quick: this is done for every request.
     return Request(
-        req.method,
+        "HEAD" if req.header_only else req.method,
         path.encode("latin-1"),
         query,
         prefix,

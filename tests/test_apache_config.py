@@ -428,7 +428,7 @@ def served(request: pytest.FixtureRequest) -> Iterator[Served]:
         eggs.mkdir()
         httpd.give_away(eggs)
         file = write_configuration(root / "eggproxy.conf", eggs, upstream.index_url)
-        wheel = make_wheel("Zope.Demo", "1.0")
+        wheel = make_wheel("Zope.Demo", "1.0", size=300_000)
         publish(upstream, wheel)
         with apache_site(module, root, file, own_host=own_host) as apache:
             yield Served(apache, upstream, wheel)
@@ -478,6 +478,28 @@ def test_apache__python_decides_the_rest(served: Served) -> None:
     assert (resumed.status, resumed.headers["Cache-Status"]) == (200, "eggproxy; hit")
     missing = served.get("/pypi/zope-demo/zope_demo-9.whl")
     assert (missing.status, missing.headers["Cache-Control"]) == (404, "no-store")
+
+
+def test_apache__what_is_not_stored(served: Served) -> None:
+    """That Apache has no such file changes nothing of what was asked: its head, or a part."""
+
+    def ask_unstored(method: str = "GET", **headers: str) -> Reply:
+        fetch_until_stored(served)
+        (served.apache.root / "eggs" / "zope-demo" / served.wheel.filename).unlink()
+        return ask(served.apache.url, served.path, method=method, headers=headers)
+
+    fetch_until_stored(served)
+    gate = served.upstream.gate("file", after=100_000)
+    head = ask_unstored("HEAD")
+    assert (head.status, head.body) == (200, b"")
+    gate.open()
+    assert head.headers["Content-Length"] == str(len(served.wheel.content))
+    known = ask_unstored(**{"If-None-Match": head.headers["ETag"]})
+    assert (known.status, known.body) == (304, b"")
+    part = ask_unstored(Range="bytes=2-5")
+    assert (part.status, part.body) == (206, served.wheel.content[2:6])
+    missing = ask(served.apache.url, "/pypi/zope-demo/zope_demo-9.whl", method="HEAD")
+    assert (missing.status, missing.body) == (404, b"")
 
 
 def test_apache__own_records(served: Served) -> None:

@@ -26,6 +26,7 @@ class Request:
     method: str = "GET"
     changed: int = 100
     inode: int = 7
+    header_only: int = 0
     headers_in: dict[str, str] = field(default_factory=dict)
     unparsed_uri: str = "/pypi/foo/"
 
@@ -138,6 +139,7 @@ def test_known__not_allowed(site: Site) -> None:
     "what",
     [
         {"method": "HEAD"},
+        {"header_only": 1},
         {"method": "POST"},
         *(
             {"headers_in": {name: "x"}}
