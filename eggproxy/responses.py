@@ -16,6 +16,10 @@ MAX_HEADER = 8192
 """Longest request header that is read, in characters."""
 
 
+SMALL = 64 * 1024
+"""Bytes of a file that has just come that are read at once, instead of block by block."""
+
+
 class Request(NamedTuple):
     """What of a request matters; headers are None where they are missing."""
 
@@ -132,8 +136,26 @@ def of_growing(answer: Growing, request: Request) -> Response:
         return Response(code, headers, cache_status=answer.cache_status)
     start, stop = span or (0, total)
     answer.file.begin_at(start)
-    body = GrowingBody(answer.file, start, stop)
+    following = GrowingBody(answer.file, start, stop)
+    whole = _at_once(following)
+    body = following if whole is None else whole
     return Response(code, headers, body, cache_status=answer.cache_status)
+
+
+def _at_once(body: GrowingBody) -> bytes | None:
+    """Read what is small and has come, as metadata has: to follow it would cost more than it."""
+    file, start, stop = body.file, body.start, body.stop
+    if stop is None or stop - start > SMALL:
+        return None
+    try:
+        data = file.read(start, stop - start) if file.progress().complete else b""
+    except EggProxyError:
+        # Whoever follows it will be told.
+        return None
+    if len(data) != stop - start:
+        return None
+    file.close()
+    return data
 
 
 def of_moved(answer: Moved, request: Request) -> Response:
