@@ -237,7 +237,10 @@ class Pages:
         if sha256 is not None:
             self._outage_pages.pin(wanted.project, wanted.filename, sha256)
         self.on_file(wanted.project)
-        self._outage_pages.note(wanted.project)
+        distribution = distribution_of(wanted.filename)
+        if self.store.file(wanted.project, distribution).exists():
+            # Metadata without its distribution is on no page of what is on disk.
+            self._outage_pages.note(wanted.project)
 
     def list_stored(self) -> None:
         """Bring the pages of files on disk up to date, where files have come."""

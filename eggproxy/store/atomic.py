@@ -68,11 +68,14 @@ class Replacement:
         self._temporary = scratch / f"{secrets.token_hex(8)}-{rest}"
         # Not tempfile: its files are readable by nobody else, and web servers shall read these.
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        self._file = os.fdopen(os.open(self._temporary, flags, 0o666), "wb")
+        # Content comes in large pieces: a buffer would only cost something.
+        self._file = os.fdopen(os.open(self._temporary, flags, 0o666), "wb", buffering=0)
 
     def write(self, data: bytes) -> None:
         """Add content. Raises OSError."""
-        self._file.write(data)
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._file.write(rest) :]
 
     def finish(self) -> None:
         """End the content: whatever the disk has against it, it has said now. Raises OSError."""

@@ -80,7 +80,7 @@ class EggsDirectory:
 
     def file(self, project: NormalizedName, filename: str) -> Path:
         """Name a distribution or a sibling of one; it is whole if it is there."""
-        return self.root / project / filename
+        return self.root.joinpath(project, filename)
 
     def lists(self, project: NormalizedName, filename: str) -> bool:
         """Say whether a project's page, as it is on disk, lists a file. Raises StorageError."""
@@ -258,8 +258,8 @@ class EggsDirectory:
 
     def _record(self, project: NormalizedName | None) -> Path:
         if project is None:
-            return self._own / "list" / "record.json"
-        return self._own / "projects" / project / "record.json"
+            return self._own.joinpath("list", "record.json")
+        return self._own.joinpath("projects", project, "record.json")
 
 
 def _sweep(folder: Path, max_age: float) -> None:

@@ -39,8 +39,8 @@ class PageFiles:
         kind: PageKind = "index",
     ) -> Path:
         """Name a page; `stored` is the one that has only those files that are on disk."""
-        folder = self._root if project is None else self._root / project
-        return folder / (f"{kind}.{form}.gz" if packed else f"{kind}.{form}")
+        name = f"{kind}.{form}.gz" if packed else f"{kind}.{form}"
+        return self._root / name if project is None else self._root.joinpath(project, name)
 
     def write(
         self, project: NormalizedName, pages: Mapping[Form, bytes], kind: PageKind = "index"
