@@ -507,6 +507,11 @@ def test_apache__own_records(served: Served) -> None:
     served.get("/pypi/zope-demo/")
     folder = served.apache.root / "eggs" / ".eggproxy" / "partial"
     (folder / "x.whl").write_bytes(b"half")
+    # Nor those of another directory within this one.
+    other = served.apache.root / "eggs" / "other" / ".eggproxy"
+    other.mkdir(parents=True, exist_ok=True)
+    (other / "x.whl").write_bytes(b"half")
+    assert served.get("/pypi/other/.eggproxy/x.whl").status == 404
     for path in ("partial/x.whl", "projects/zope-demo/record.json", ""):
         assert served.get(f"/pypi/.eggproxy/{path}").status == 404
         assert served.get(f"/pypi/+apache/.eggproxy/{path}").status in {403, 404}
