@@ -82,4 +82,5 @@ def request_of(req: ApacheRequest, prefix: str | None) -> Request:
         header("Authorization"),
         req.useragent_ip,
         header("Via"),
+        header("User-Agent"),
     )

@@ -14,11 +14,13 @@ from eggproxy.errors import NoSuchProjectError
 from eggproxy.files import Files
 from eggproxy.freshness import Lifetime
 from eggproxy.health import Health
+from eggproxy.model import ProjectDetail
 from eggproxy.names import NormalizedName
 from eggproxy.outcome import Outcome
 from eggproxy.own import Own
 from eggproxy.packages import Packages
 from eggproxy.pages import Pages
+from eggproxy.prefetch import prefetch_metadata
 from eggproxy.proxy import Proxy
 from eggproxy.siblings import Siblings
 from eggproxy.store import EggsDirectory, Record
@@ -60,11 +62,15 @@ class Channel:
             outage_pages=configuration.outage_pages,
             keeps=own.keeps,
         )
-        transfers = Transfers(self.store, self.upstreams, health, self.pages.note_stored)
+        self._transfers = transfers = Transfers(
+            self.store, self.upstreams, health, self.pages.note_stored
+        )
         transfers.is_ours = own.has_to_itself
         siblings = Siblings(self.store, self.upstreams, health, self._sibling_came)
         files = Files(self.store, self.pages, transfers, siblings)
         self.proxy = Proxy(self.store, self.pages, files, health, own)
+        if configuration.prefetch_metadata:
+            self.pages.refresher.on_read = self._page_read
         if configuration.complete_metadata:
             completion = ProjectCompletion(self.store, self.pages, self._index_of)
             files.restore = completion.restore
@@ -73,6 +79,10 @@ class Channel:
             self._on_file = completer.file_came
         self.pages.flights.on_page = self._page_came
         self.pages.on_file = self._file_came
+
+    def _page_read(self, detail: ProjectDetail, record: Record) -> None:
+        if not self._own.keeps(detail.name):
+            prefetch_metadata(self._transfers, detail, record)
 
     def _page_came(self, project: NormalizedName, outcome: Outcome) -> None:
         if self._own.keeps(project):

@@ -79,15 +79,7 @@ class Files:
         if offer is None:
             raise NoSuchFileError(target.project, target.filename)
         file, index = offer
-        wanted = Wanted(
-            project=target.project,
-            filename=target.filename,
-            url=file.url,
-            size=file.size,
-            digest=strongest(file.hashes),
-            index=index,
-        )
-        return file, wanted
+        return file, Wanted.of(target.project, file, index)
 
     def _changing(self, target: FileTarget) -> Ready | Text | Growing:
         """Have what lies beside a file and may change, as fresh as a page is."""

@@ -3,7 +3,7 @@
 import dataclasses
 import logging
 
-from eggproxy import paths, policy, responses
+from eggproxy import installers, paths, policy, responses
 from eggproxy.access import Access
 from eggproxy.access.tokens import USES
 from eggproxy.answers import Answer, Growing, Moved, Ready, Text, private
@@ -143,6 +143,7 @@ class Front:
         path = paths.decode(request.raw_path)
         preference = preference_of(request)
         via.enter(request.via, self._identity)
+        installers.enter(request.user_agent)
         target = paths.resolve(path, mounted=request.mounted, channels=self.channels)
         channel = self._main
         if isinstance(target, ChannelTarget):

@@ -53,7 +53,7 @@ class Pages:
         self.lifetime = lifetime
         self._upstreams = upstreams
         self._publisher = Publisher(store, clock)
-        refresher = Refresher(store, upstreams, clock, self._publisher)
+        self.refresher = refresher = Refresher(store, upstreams, clock, self._publisher)
         self._clock = clock
         self._settled: set[Name] = set()
         self._findings = Findings(clock, always_refresh=lifetime.always_refresh)

@@ -47,6 +47,8 @@ class Refresher:
         self._upstreams = upstreams
         self._clock = clock
         self._turns = Turns()
+        # Told of each page that is new, as soon as it is read: its files are still to be listed.
+        self.on_read: Callable[[ProjectDetail, Record], None] = lambda _detail, _record: None
 
     def refresh(
         self, name: NormalizedName | None, record: Record | None, upstream: PageSource
@@ -151,6 +153,7 @@ class Refresher:
                 pinned=pinned,
             )
             self._remove_replaced(old.detail, detail)
+        self.on_read(detail, record)
         self._publisher.put(name, record, detail, self._clock())
         if quarantined:
             self._store.set_aside(name)

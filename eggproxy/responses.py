@@ -41,6 +41,7 @@ class Request(NamedTuple):
     client: str | None = None
     # Through which proxies it has come (RFC 9110, 7.6.3).
     via: str | None = None
+    user_agent: str | None = None
 
     def __repr__(self) -> str:
         """Show which request it is; headers may hold secrets."""

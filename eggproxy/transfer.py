@@ -4,7 +4,9 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Self
 
+from eggproxy.completed import promised_size
 from eggproxy.errors import (
     DigestMismatchError,
     EggProxyError,
@@ -12,6 +14,7 @@ from eggproxy.errors import (
     UpstreamNonsenseError,
     UpstreamUnavailableError,
 )
+from eggproxy.model import File
 from eggproxy.names import NormalizedName
 from eggproxy.store import Writer
 from eggproxy.store.partial import Announced
@@ -37,6 +40,18 @@ class Wanted:
     digest: tuple[str, str] | None = None
     # The name of the index whose page names it.
     index: str = ""
+
+    @classmethod
+    def of(cls, project: NormalizedName, file: File, index: str) -> Self:
+        """Want a file as the page of an index lists it."""
+        return cls(
+            project=project,
+            filename=file.filename,
+            url=file.url,
+            size=promised_size(file),
+            digest=strongest(file.hashes),
+            index=index,
+        )
 
     @property
     def identity(self) -> str:

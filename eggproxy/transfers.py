@@ -119,6 +119,13 @@ class Transfers:
                 news.wait(_LOOK_ALL_THE_SAME if key in self._led else _LOOK)
         return None
 
+    def begin(self, wanted: Wanted) -> None:
+        """Start a file's transfer for whoever will want it; what comes of it shows then."""
+        partial = self._store.partial(wanted.project, wanted.filename, wanted.identity)
+        key = str(partial.path)
+        if not (partial.final.exists() or self._refused.get(key) or self._failed.get(key)):
+            self._fly(key, wanted, partial)
+
     def chain(self, wanted: Wanted) -> str:
         """Give what the caches behind this one said of a file that has just become whole."""
         partial = self._store.partial(wanted.project, wanted.filename, wanted.identity)

@@ -32,6 +32,7 @@ def request_of(environ: "WSGIEnvironment") -> Request:
         user=environ.get("REMOTE_USER") or None,
         authorization=environ.get("HTTP_AUTHORIZATION"),
         via=environ.get("HTTP_VIA"),
+        user_agent=environ.get("HTTP_USER_AGENT"),
         client=environ.get("REMOTE_ADDR") or None,
     )
 

@@ -122,7 +122,7 @@ def settings_of(index: str, eggs: Path, **settings: object) -> dict[str, str]:
     usual: dict[str, object] = {"eggs_directory": eggs, "timeout": 5}
     usual |= {"index": index} if index else {}
     # Who counts what upstream is asked does not want to count what is asked beside that.
-    all_settings = {**usual, "complete_metadata": 0, **settings}
+    all_settings = {**usual, "complete_metadata": 0, "prefetch_metadata": 0, **settings}
     return {f"EGGPROXY_{name.upper()}": str(value) for name, value in all_settings.items()}
 
 

@@ -42,6 +42,7 @@ def test_load__defaults(tmp_path: Path) -> None:
         allow_hosts=(),
         ca_certificate=None,
         complete_metadata=True,
+        prefetch_metadata=True,
         packages_directory=tmp_path / "var" / "packages",
         reserve=(),
         overwrite=(),

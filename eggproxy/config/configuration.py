@@ -40,6 +40,7 @@ class Configuration:
     allow_hosts: tuple[str, ...]
     ca_certificate: Path | None
     complete_metadata: bool
+    prefetch_metadata: bool
     # Of our own packages.
     packages_directory: Path
     # Patterns of normalized names.

@@ -137,6 +137,13 @@ KEYS = (
         "Whether to find out what the index leaves out of its pages, such as sizes: 1 or 0.",
     ),
     Key(
+        "prefetch_metadata",
+        "boolean",
+        "1",
+        "1 or 0",
+        "Whether to fetch the metadata of a new page's newest version with the page: 1 or 0.",
+    ),
+    Key(
         "packages_directory",
         "text",
         "",

@@ -52,6 +52,7 @@ _HEADERS = {
     b"if-range": "if_range",
     b"authorization": "authorization",
     b"via": "via",
+    b"user-agent": "user_agent",
 }
 
 
