@@ -96,6 +96,7 @@ def cold(lab: Lab) -> Iterator[Row]:
             lab.proxy(
                 *(upstream.url, lab.folder("eggs"), f"cold pages from {form}"),
                 complete_metadata=int(form == "JSON"),
+                prefetch_metadata=0,
             ) as proxy,
         ):
             # The first one pays for what is loaded and opened once.

@@ -81,7 +81,8 @@ class Channel:
         self.pages.on_file = self._file_came
 
     def _page_read(self, detail: ProjectDetail, record: Record) -> None:
-        if not self._own.keeps(detail.name):
+        # What nobody has asked for yet must not delay what somebody waits for.
+        if len(self.pages.flights) <= 1 and not self._own.keeps(detail.name):
             prefetch_metadata(self._transfers, detail, record)
 
     def _page_came(self, project: NormalizedName, outcome: Outcome) -> None:

@@ -39,6 +39,10 @@ class Flights(Generic[Key, Result]):
             future.set_exception(OverloadedError(str(error)))
         return future, False
 
+    def __len__(self) -> int:
+        """Count the work that is under way."""
+        return len(self._running)
+
     def _land(self, key: Key) -> None:
         with self._lock:
             del self._running[key]

@@ -86,7 +86,8 @@ def _tags(user_agent: str) -> Iterator[tags.Tag]:
     if len(python) < 2 or python[0] < 3:  # noqa: PLR2004  only 3.something is of use
         yield tags.Tag("py3", "none", "any")
         return
-    platforms = list(_platforms(said))
+    # Without any, it would be those of this machine.
+    platforms = list(_platforms(said)) or ["unknown"]
     interpreter = f"cp{python[0]}{python[1]}"
     if said.implementation is not None and said.implementation.name == "CPython":
         yield from tags.cpython_tags(python, [interpreter], platforms)

@@ -48,6 +48,10 @@ class PageFlights:
         now = self._clock()
         return self._flights.join(name, lambda: self._ask(name, now, anew=anew))
 
+    def __len__(self) -> int:
+        """Count the pages about which upstream is being asked."""
+        return len(self._flights)
+
     def wait(
         self, name: Name, flight: Future[Outcome], upstream: PageSource, *, stored: bool
     ) -> Outcome:

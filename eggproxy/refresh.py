@@ -47,7 +47,7 @@ class Refresher:
         self._upstreams = upstreams
         self._clock = clock
         self._turns = Turns()
-        # Told of each page that is new, as soon as it is read: its files are still to be listed.
+        # Told of what a page says that is new or has changed, before it is written.
         self.on_read: Callable[[ProjectDetail, Record], None] = lambda _detail, _record: None
 
     def refresh(
