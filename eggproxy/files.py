@@ -25,7 +25,7 @@ from eggproxy.pages import Pages
 from eggproxy.paths import FileTarget
 from eggproxy.siblings import Beside, Siblings
 from eggproxy.store import EggsDirectory, Record
-from eggproxy.transfers import Transfers, Wanted, strongest
+from eggproxy.transfers import Transfers, Wanted, Whole, strongest
 
 log = logging.getLogger("eggproxy")
 
@@ -121,20 +121,22 @@ class Files:
 
     def _coming(self, target: FileTarget, file: File, wanted: Wanted) -> Ready | Growing:
         """Have a file come, onto the disk where that can be. Raises EggProxyError."""
-        growing: GrowingFile | None
+        growing: GrowingFile | Whole
         try:
             growing = self._transfers.join(wanted)
             cache_status = "fwd=uri-miss; stored"
         except StorageError:
             growing = self._transfers.pass_on(wanted)
             cache_status = "fwd=uri-miss"
-        if growing is None:
-            return self._stored(target, cache_status, self._transfers.chain(wanted))
+        if growing.joined:
+            cache_status += "; collapsed"
+        if isinstance(growing, Whole):
+            return self._stored(target, cache_status, growing.chain)
         return Growing(
             file=growing,
             content_type=OCTETS,
             cache_control=_cache_control(target.filename),
-            cache_status=cache_status + ("; collapsed" if growing.joined else ""),
+            cache_status=cache_status,
             chain=growing.chain,
             etag=_etag(file),
         )

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from typing import NamedTuple
 
 from eggproxy.errors import (
     DigestMismatchError,
@@ -52,6 +53,13 @@ def _never(project: NormalizedName, filename: str) -> bool:
     return False
 
 
+class Whole(NamedTuple):
+    """A file that has just become whole; `chain` is what the caches behind this one said of it."""
+
+    joined: bool
+    chain: str
+
+
 class Transfers:
     """The transfers of this process, and its way to join those of others.
 
@@ -93,8 +101,8 @@ class Transfers:
             seconds=MISMATCH_MEMORY, limit=10_000, clock=time.monotonic
         )
 
-    def join(self, wanted: Wanted) -> Growing | None:
-        """Start a file's transfer or join it; None if the file has just become whole.
+    def join(self, wanted: Wanted) -> Growing | Whole:
+        """Start a file's transfer or join it, unless the file has just become whole.
 
         Waits until upstream has answered. Raises NoSuchFileError, UpstreamUnavailableError,
         UpstreamNonsenseError, DigestMismatchError, StorageError.
@@ -117,7 +125,7 @@ class Transfers:
                     flight, joined = self._fly(key, wanted, partial)
                 # News of other processes come by looking.
                 news.wait(_LOOK_ALL_THE_SAME if key in self._led else _LOOK)
-        return None
+        return Whole(joined, self._chains.get(key) or "")
 
     def begin(self, wanted: Wanted) -> None:
         """Start a file's transfer for whoever will want it; what comes of it shows then."""
@@ -125,11 +133,6 @@ class Transfers:
         key = str(partial.path)
         if not (partial.final.exists() or self._refused.get(key) or self._failed.get(key)):
             self._fly(key, wanted, partial)
-
-    def chain(self, wanted: Wanted) -> str:
-        """Give what the caches behind this one said of a file that has just become whole."""
-        partial = self._store.partial(wanted.project, wanted.filename, wanted.identity)
-        return self._chains.get(str(partial.path)) or ""
 
     def pass_on(self, wanted: Wanted) -> Passing:
         """Begin to pass a file on that cannot be stored. Raises EggProxyError."""

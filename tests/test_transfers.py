@@ -26,7 +26,7 @@ from eggproxy.names import NormalizedName
 from eggproxy.store import EggsDirectory, Writer
 from eggproxy.store.partial import HOLD_BACK, Announced
 from eggproxy.transfer import DIGESTS, TRIES, Wanted, strongest
-from eggproxy.transfers import Transfers
+from eggproxy.transfers import Transfers, Whole
 from eggproxy.upstream import Upstream as Client
 from tests.servers import PATIENCE, wait_until
 from tests.upstream import Gate, Upstream
@@ -69,9 +69,9 @@ def wanted(url: str, **facts: Any) -> Wanted:
     return Wanted(project=FOO, filename=NAME, url=url, **usual | facts)
 
 
-def collect(growing: Growing | None) -> Iterator[bytes]:
+def collect(growing: Growing | Whole) -> Iterator[bytes]:
     """Follow a file to its end, as a client does."""
-    assert growing is not None
+    assert isinstance(growing, Growing)
     offset, complete = 0, False
     try:
         while not complete:
@@ -86,7 +86,7 @@ def collect(growing: Growing | None) -> Iterator[bytes]:
 def pieces(transfers: Transfers, file: Wanted) -> Iterator[bytes]:
     """Join a file's transfer and follow it to its end; it may be over before."""
     growing = transfers.join(file)
-    if growing is None:
+    if isinstance(growing, Whole):
         yield final(transfers).read_bytes()
     else:
         yield from collect(growing)
@@ -131,7 +131,7 @@ def test_join__whole(transfers: Transfers, upstream: Upstream, size: int) -> Non
     assert fetch(transfers, wanted(url, size=size, digest=digest)) == body
     wait_until(lambda: left(transfers) == [])
     assert final(transfers).read_bytes() == body
-    assert transfers.join(wanted(url, size=size, digest=digest)) is None
+    assert isinstance(transfers.join(wanted(url, size=size, digest=digest)), Whole)
     assert len(upstream.asked(NAME)) == 1
 
 
@@ -139,7 +139,7 @@ def test_join__as_it_grows(transfers: Transfers, upstream: Upstream, url: str) -
     """What upstream has sent can be read at once, long before the file is whole."""
     gate = upstream.gate(after=100_000)
     growing = transfers.join(wanted(url))
-    assert growing is not None
+    assert isinstance(growing, Growing)
     assert (growing.total, growing.joined) == (len(BODY), False)
     wait_until(lambda: growing.progress() == (100_000, False))
     assert growing.read(0, 100_000) == BODY[:100_000]
@@ -156,7 +156,7 @@ def test_join__the_end_is_held_back(
     upstream.chunked = chunked
     gate = upstream.gate(after=len(BODY) - 1)
     growing = transfers.join(wanted(url, size=None))
-    assert growing is not None
+    assert isinstance(growing, Growing)
     held = len(BODY) - HOLD_BACK - (1 if chunked else 0)
     wait_until(lambda: growing.progress() == (held, False))
     gate.open()
@@ -168,7 +168,7 @@ def test_join__total_unknown(transfers: Transfers, upstream: Upstream, url: str)
     upstream.chunked = True
     gate = upstream.gate(after=1000)
     growing = transfers.join(wanted(url, size=None))
-    assert growing is not None
+    assert isinstance(growing, Growing)
     assert growing.total is None
     gate.open()
     assert b"".join(collect(growing)) == BODY
@@ -180,7 +180,7 @@ def test_join__goes_on_without_its_client(
     """A transfer goes on when the client that asked for it has left."""
     gate = upstream.gate(after=1000)
     growing = transfers.join(wanted(url))
-    assert growing is not None
+    assert isinstance(growing, Growing)
     growing.close()
     gate.open()
     wait_until(final(transfers).exists)
@@ -468,14 +468,14 @@ JOIN = """
 import sys, time
 from pathlib import Path
 from eggproxy.store import EggsDirectory
-from eggproxy.transfers import Transfers, Wanted
+from eggproxy.transfers import Transfers, Wanted, Whole
 from eggproxy.upstream import Upstream
 root, index, url, size, digest = sys.argv[1:]
 digest = ("sha256", digest) if digest else None
 wanted = Wanted(project="foo", filename="foo-1.0.tar.gz", url=url, size=int(size), digest=digest)
 growing = Transfers(EggsDirectory(Path(root)), Upstream(index, 5)).join(wanted)
 print("joined", flush=True)
-offset, complete = 0, growing is None
+offset, complete = 0, isinstance(growing, Whole)
 while not complete:
     readable, complete = growing.progress()
     sys.stdout.buffer.write(growing.read(offset, readable - offset))
@@ -536,7 +536,7 @@ def test_processes__followers_see_it_grow(
     with process(store, upstream, wanted(url)) as leader:
         has_joined(leader)
         growing = begin(store, upstream).join(wanted(url))
-        assert growing is not None
+        assert isinstance(growing, Growing)
         wait_until(lambda: growing.progress() == (200_000, False))
         gate.open()
         assert b"".join(collect(growing)) == rest(leader) == BODY
@@ -555,7 +555,7 @@ def test_processes__leader_killed(
         with process(store, upstream, file) as follower:
             has_joined(follower)
             growing = begin(store, upstream).join(file)
-            assert growing is not None
+            assert isinstance(growing, Growing)
             wait_until(lambda: growing.progress() == (200_000, False))
             leader.kill()
             leader.wait(PATIENCE)
@@ -575,7 +575,7 @@ def test_processes__leader_killed_without_a_digest(
         has_joined(leader)
         transfers = begin(store, upstream)
         growing = transfers.join(file)
-        assert growing is not None
+        assert isinstance(growing, Growing)
         wait_until(lambda: growing.progress() == (200_000, False))
         leader.kill()
         leader.wait(PATIENCE)
