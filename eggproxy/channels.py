@@ -4,6 +4,7 @@ The main one is at the prefix itself. A channel with a name is at `/+NAME/` belo
 files lie in the folder `+NAME` of the main one's directory, which no project's name can be.
 """
 
+import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -26,6 +27,8 @@ from eggproxy.siblings import Siblings
 from eggproxy.store import EggsDirectory, Record
 from eggproxy.transfers import Transfers
 from eggproxy.upstream import FlatUpstream, Hosts, Member, Several, Upstream, Upstreams, via
+
+log = logging.getLogger("eggproxy")
 
 MAIN = ""
 """The name of the channel at the prefix itself."""
@@ -83,7 +86,11 @@ class Channel:
     def _page_read(self, detail: ProjectDetail, record: Record) -> None:
         # What nobody has asked for yet must not delay what somebody waits for.
         if len(self.pages.flights) <= 1 and not self._own.keeps(detail.name):
-            prefetch_metadata(self._transfers, detail, record)
+            try:
+                prefetch_metadata(self._transfers, detail, record)
+            except Exception:
+                # The page itself must not suffer.
+                log.exception("%s: cannot fetch metadata ahead; please report it", detail.name)
 
     def _page_came(self, project: NormalizedName, outcome: Outcome) -> None:
         if self._own.keeps(project):

@@ -18,6 +18,7 @@ _MACHINE = re.compile(r"[0-9a-z_]{1,20}", re.ASCII)
 
 # Where nothing is said of it: what all living distributions have, and more.
 _GLIBC, _MUSL = 40, 2
+_HIGHEST, _HIGHEST_PYTHON = 45, 25
 _OLDEST_GLIBC = {"x86_64": 5, "i686": 5}
 _LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 _WINDOWS = {"amd64": "win_amd64", "x86_64": "win_amd64", "arm64": "win_arm64", "x86": "win32"}
@@ -74,7 +75,7 @@ def _rank(filename: str, ranks: Mapping[tags.Tag, int]) -> int | None:
     return min((ranks[tag] for tag in usable if tag in ranks), default=None)
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=8)
 def _ranks(user_agent: str) -> Mapping[tags.Tag, int]:
     """Rank the tags (PEP 425) of the wheels that an installer can use, the best one first."""
     return {tag: rank for rank, tag in reversed(list(enumerate(_tags(user_agent))))}
@@ -88,6 +89,7 @@ def _tags(user_agent: str) -> Iterator[tags.Tag]:
         return
     # Without any, it would be those of this machine.
     platforms = list(_platforms(said)) or ["unknown"]
+    python = (python[0], min(python[1], _HIGHEST_PYTHON))
     interpreter = f"cp{python[0]}{python[1]}"
     if said.implementation is not None and said.implementation.name == "CPython":
         yield from tags.cpython_tags(python, [interpreter], platforms)
@@ -97,7 +99,7 @@ def _tags(user_agent: str) -> Iterator[tags.Tag]:
 def _read(user_agent: str) -> _Installer:
     try:
         return msgspec.json.decode(user_agent.partition(" ")[2], type=_Installer)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return _Installer()
 
 
@@ -136,5 +138,8 @@ def _minor(libc: _Libc, usual: int) -> int:
 
 
 def _numbers(version: str | None) -> tuple[int, ...]:
-    """Read the numbers of a version, `3.11.2` or `2.36`; none where there is none."""
-    return tuple(int(part) for part in re.findall(r"\d{1,3}", version or "")[:2])
+    """Read two numbers of a version, `3.11.2` or `2.36`; fewer where there are fewer.
+
+    None is beyond `_HIGHEST`: for each combination of all below there is a tag.
+    """
+    return tuple(min(int(part), _HIGHEST) for part in re.findall(r"\d{1,3}", version or "")[:2])

@@ -136,6 +136,8 @@ def test_prefetch__upstream_lacks_it(tmp_path: Path, upstream: Upstream) -> None
         ("curl/8.0", UNIVERSAL),
         ("pip/26.3 {", UNIVERSAL),
         ("pip/26.3 []", UNIVERSAL),
+        ('pip/26.3 {"ci": ' + "[" * 1900, UNIVERSAL),
+        ('pip/26.3 {"ci": "\ud800"}', UNIVERSAL),
         (DEBIAN + " " * 9000, UNIVERSAL),
         (None, UNIVERSAL),
     ],
@@ -146,6 +148,15 @@ def test_best_wheel(user_agent: str | None, expected: str) -> None:
     filenames = ["foo-2.0.tar.gz", "nonsense.whl", UNIVERSAL, *WHEELS.values()]
     assert installers.best_wheel(filenames) == expected
     assert installers.best_wheel(reversed(filenames)) == expected
+
+
+def test_best_wheel__a_machine_of_dreams() -> None:
+    """Numbers beyond all versions do not make it compare a million tags."""
+    installers.enter(linux("x86_64", "glibc", "2.999").replace("3.11.7", "3.999.9"))
+    assert installers.best_wheel([WHEELS["glibc"], UNIVERSAL]) == UNIVERSAL
+    installers.enter(agent("Darwin", "x86_64", {"version": "999.999"}, python="3.999"))
+    assert installers.best_wheel([WHEELS["macOS"], UNIVERSAL]) == UNIVERSAL
+    assert len(installers._ranks(installers._user_agent.get())) < 20_000
 
 
 def test_best_wheel__none_suits() -> None:
