@@ -9,7 +9,7 @@ import pytest
 
 from tests.clients.programs import Client, make_environment
 from tests.distributions import make_wheel
-from tests.servers import serving
+from tests.servers import serving, wait_until
 from tests.upstream import Upstream
 
 PYTHON = f"cp{sys.version_info.major}{sys.version_info.minor}"
@@ -23,6 +23,14 @@ TAGS = [
     f"cp38-abi3-manylinux_2_17_{platform.machine()}",
     NATIVE,
 ]
+
+PROJECTS = ("top", "middle", "base")
+"""Each needs the next one."""
+
+
+def answers(log: str) -> list[tuple[str, str]]:
+    """Find the wheels of which metadata was sent, and how it came."""
+    return re.findall(r"GET /pypi/\w+/(\S+)\.metadata 200 \d+ \[(.*?)\]", log)
 
 
 def publish(upstream: Upstream, name: str, requires: tuple[str, ...] = ()) -> None:
@@ -40,18 +48,19 @@ def test_prefetch__what_the_client_wants(
 ) -> None:
     """Of many wheels, the metadata that pip or uv asks for is there or on its way, and no other."""
     client: Client = request.getfixturevalue(name)
-    publish(upstream, "top", ("middle",))
-    publish(upstream, "middle", ("base",))
-    publish(upstream, "base")
+    for project, requires in zip(PROJECTS, [*PROJECTS[1:], None], strict=True):
+        publish(upstream, project, (requires,) if requires else ())
     environment = make_environment(client, tmp_path / "home")
     with serving(tmp_path, upstream.index_url, prefetch_metadata=1) as server:
         status, output = environment.install(server.index, "top")
         assert status == 0, output
-        answers = re.findall(r"GET /pypi/\w+/(\S+)\.metadata 200 \d+ \[(.*?)\]", server.log)
+        # Lines may come a moment after the answers.
+        wait_until(lambda: len(answers(server.log)) == len(PROJECTS))
+        answered = answers(server.log)
     assert environment.installed() == {"top": "2.0", "middle": "2.0", "base": "2.0"}
-    wanted = [f"{project}-2.0-{NATIVE}.whl" for project in ("top", "middle", "base")]
-    assert [filename for filename, _status in answers] == wanted
+    wanted = [f"{project}-2.0-{NATIVE}.whl" for project in PROJECTS]
+    assert [filename for filename, _status in answered] == wanted
     # One that comes whole while it is being asked for may look like any other.
-    assert any(status == "hit" or "collapsed" in status for _filename, status in answers), answers
+    assert any(status == "hit" or "collapsed" in status for _filename, status in answered), answered
     asked = [found.path.rpartition("/")[2] for found in upstream.asked(".metadata")]
     assert asked == [filename + ".metadata" for filename in wanted]

@@ -8,7 +8,7 @@ import pytest
 
 from tests.distributions import make_wheel
 from tests.faults import checker
-from tests.servers import serving
+from tests.servers import serving, wait_until
 from tests.upstream import Upstream
 
 WHEEL = make_wheel("apple", "1.0", size=1000)
@@ -21,7 +21,8 @@ def eggs(tmp_path: Path, upstream: Upstream) -> Path:
     with serving(tmp_path, upstream.index_url) as server:
         for path in ("", "apple/", f"apple/{WHEEL.filename}", f"apple/{WHEEL.filename}.metadata"):
             assert server.get(f"/pypi/{path}").status == 200
-        assert server.get("/pypi/+stored/apple/").status == 200
+        # A file is sent before it has its name.
+        wait_until(lambda: server.get("/pypi/+stored/apple/").status == 200)
         return server.eggs
 
 
