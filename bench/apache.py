@@ -45,11 +45,12 @@ def declines(req):
     return -1
 """
 
-# The very same files, with the types and headers that a mirror would give them.
+# The very same files, sent in the same way, so that what is compared is what eggproxy adds.
 PLAIN = """
 Alias /pypi "{eggs}"
 <Directory "{eggs}">
     Require all granted
+    EnableSendfile On
     AddType application/vnd.pypi.simple.v1+json .json
 </Directory>
 """
