@@ -45,15 +45,18 @@ def declines(req):
     return -1
 """
 
-# The very same files, sent in the same way, so that what is compared is what eggproxy adds.
+# The very same files, as Apache serves them by default.
 PLAIN = """
 Alias /pypi "{eggs}"
 <Directory "{eggs}">
     Require all granted
-    EnableSendfile On
     AddType application/vnd.pypi.simple.v1+json .json
 </Directory>
 """
+
+
+# How eggproxy's configuration has files sent: a plain Apache that does the same shows what it adds.
+SENDFILE = "EnableSendfile On\n"
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,8 @@ def stored(lab: Lab) -> Iterator[Row]:
             plain, least = _plain(stack, eggs, mpm), _declining(stack, eggs, mpm)
             yield _compare(lab, f"{mpm}, page, a handler that does nothing", least, plain)
             yield _compare(lab, f"{mpm}, stored page, mod_python", python, plain, target=1.35)
-            wheel, same = (replace(site, page=f"small/{name}") for site in (python, plain))
+            sending = _plain(stack, eggs, mpm, SENDFILE)
+            wheel, same = (replace(site, page=f"small/{name}") for site in (python, sending))
             what = f"{mpm}, stored file of 10 KB, mod_python"
             yield _compare(lab, what, wheel, same, target=1.1)
         alone = _plain(stack, eggs, "prefork")
@@ -165,9 +169,9 @@ def _processes(mpm: httpd.Mpm) -> int:
     return CONNECTIONS if mpm == "prefork" else 2
 
 
-def _plain(stack: ExitStack, eggs: Path, mpm: httpd.Mpm) -> _Site:
+def _plain(stack: ExitStack, eggs: Path, mpm: httpd.Mpm, more: str = "") -> _Site:
     server = stack.enter_context(
-        httpd.httpd(PLAIN.format(eggs=eggs), ["headers"], mpm=mpm, processes=_processes(mpm))
+        httpd.httpd(more + PLAIN.format(eggs=eggs), ["headers"], mpm=mpm, processes=_processes(mpm))
     )
     url = f"{server.url}/pypi/"
     return _Site("plain", _Family(server.process.pid), url, page="small/index.json")
