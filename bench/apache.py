@@ -15,7 +15,7 @@ from bench.pages import FILES, SMALL
 from bench.programs import Program, family_cpu, free_port
 from bench.report import Row
 from tests import httpd
-from tests.apache_sites import apache_site, write_configuration
+from tests.apache_sites import apache_site, default_host, write_configuration
 from tests.frontends import FRONT_ENDS, Job
 from tests.servers import settings_of
 
@@ -170,8 +170,14 @@ def _processes(mpm: httpd.Mpm) -> int:
 
 
 def _plain(stack: ExitStack, eggs: Path, mpm: httpd.Mpm, more: str = "") -> _Site:
+    """Run Apache without eggproxy, in a virtual host as that is."""
+    root = stack.enter_context(httpd.public_directory())
+    port = free_port()
+    directives = more + PLAIN.format(eggs=eggs) + default_host(root, port)
     server = stack.enter_context(
-        httpd.httpd(more + PLAIN.format(eggs=eggs), ["headers"], mpm=mpm, processes=_processes(mpm))
+        httpd.httpd(
+            directives, ["headers"], mpm=mpm, processes=_processes(mpm), port=port, root=root
+        )
     )
     url = f"{server.url}/pypi/"
     return _Site("plain", _Family(server.process.pid), url, page="small/index.json")
@@ -182,9 +188,18 @@ def _declining(stack: ExitStack, eggs: Path, mpm: httpd.Mpm) -> _Site:
     root = stack.enter_context(httpd.public_directory())
     (root / "declines.py").write_text(_DECLINES_HANDLER)
     httpd.give_away(root)
+    port = free_port()
     directives = PLAIN.format(eggs=eggs) + _DECLINES.format(root=root, eggs=eggs)
+    directives += default_host(root, port)
     server = stack.enter_context(
-        httpd.httpd(directives, ["headers", "python"], mpm=mpm, processes=_processes(mpm))
+        httpd.httpd(
+            directives,
+            ["headers", "python"],
+            mpm=mpm,
+            processes=_processes(mpm),
+            port=port,
+            root=root,
+        )
     )
     url = f"{server.url}/pypi/"
     return _Site("nothing", _Family(server.process.pid), url, page="small/index.json")

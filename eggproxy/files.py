@@ -6,8 +6,6 @@ import os
 import stat
 from collections.abc import Callable
 
-import msgspec
-
 from eggproxy import policy
 from eggproxy.answers import (
     FILE_CACHE_CONTROL,
@@ -58,11 +56,15 @@ class Files:
         return self._changing(target) if is_changing else self._unchanging(target)
 
     def _unchanging(self, target: FileTarget) -> Ready | Growing:
-        if self._is_whole(target):
-            return self._stored(target, "hit")
+        size = self._size_on_disk(target)
+        if size is not None:
+            # Without a page the file itself must do.
+            known = self._known(target)
+            if self._is_whole(target, size, known):
+                return self._stored(target, known, "hit")
         file, wanted = self._wanted(target)
         if target.filename.endswith(METADATA) and self.restore(target.project, target.filename):
-            return self._stored(target, "fwd=uri-miss; stored")
+            return self._stored(target, file, "fwd=uri-miss; stored")
         try:
             return self._coming(target, file, wanted)
         except NoSuchFileError:
@@ -131,7 +133,9 @@ class Files:
         if growing.joined:
             cache_status += "; collapsed"
         if isinstance(growing, Whole):
-            return self._stored(target, cache_status, growing.chain)
+            # Where upstream names no digest, the page has one now.
+            known = file if file.hashes else self._known(target)
+            return self._stored(target, known, cache_status, growing.chain)
         return Growing(
             file=growing,
             content_type=OCTETS,
@@ -147,7 +151,9 @@ class Files:
             base = target.filename.removesuffix(METADATA)
             self._pages.withdraw_metadata(target.project, base)
 
-    def _stored(self, target: FileTarget, cache_status: str, chain: str = "") -> Ready:
+    def _stored(
+        self, target: FileTarget, known: File | None, cache_status: str, chain: str = ""
+    ) -> Ready:
         return Ready(
             path=self._store.file(target.project, target.filename),
             content_type=OCTETS,
@@ -155,32 +161,25 @@ class Files:
             cache_status=cache_status,
             chain=chain,
             fresh_until=math.inf,
-            etag=self._stored_etag(target),
+            etag=_etag(known) if known is not None else None,
         )
 
-    def _stored_etag(self, target: FileTarget) -> str | None:
-        """Take the digest that the page gives; without a page the file itself must do."""
-        file = self._known(target)
-        return _etag(file) if file is not None else None
-
-    def _is_whole(self, target: FileTarget) -> bool:
-        """Say whether a file is on disk; one that was damaged there is removed."""
+    def _size_on_disk(self, target: FileTarget) -> int | None:
         try:
             facts = os.stat(self._store.file(target.project, target.filename))  # noqa: PTH116
         except OSError:
-            return False
-        size = self._promised_size(target) if stat.S_ISREG(facts.st_mode) else None
-        if size is not None and size != facts.st_size:
-            what = f"{target.project}/{target.filename}"
-            log.error("%s has %d bytes instead of %d: removed", what, facts.st_size, size)
-            self._store.remove_file(target.project, target.filename)
-            return False
-        return stat.S_ISREG(facts.st_mode)
+            return None
+        return facts.st_size if stat.S_ISREG(facts.st_mode) else None
 
-    def _promised_size(self, target: FileTarget) -> int | None:
-        """Find how many bytes upstream's page says that a file has."""
-        file = self._known(target)
-        return promised_size(file) if file is not None else None
+    def _is_whole(self, target: FileTarget, size: int, known: File | None) -> bool:
+        """Say whether a file of this size is the one its page means; any other is removed."""
+        promised = promised_size(known) if known is not None else None
+        if promised in {None, size}:
+            return True
+        what = f"{target.project}/{target.filename}"
+        log.error("%s has %d bytes instead of %d: removed", what, size, promised)
+        self._store.remove_file(target.project, target.filename)
+        return False
 
     def _known(self, target: FileTarget) -> File | None:
         """Find what the stored page says of a file, without a word to upstream."""
@@ -202,7 +201,6 @@ def _offered(
     file = policy.offered(detail, target.filename)
     if file is None:
         return None
-    file = msgspec.structs.replace(file, size=promised_size(file))
     return file, record.sources.get(distribution_of(target.filename), record.index)
 
 

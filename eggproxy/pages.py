@@ -187,7 +187,7 @@ class Pages:
         """Read what is known of a project, made fresh before. Raises EggProxyError."""
         unstored = self.ensure(project).unstored
         held = self._findings.unstored(project) if unstored is not None else None
-        record = self.store.record(project) if held is None else held.record
+        record = self.store.record(project, seen=True) if held is None else held.record
         if record is None or record.detail is None:
             self._demand(project)
             record = self.store.record(project)

@@ -13,8 +13,10 @@ from tests.httpd import Httpd, Mpm
 # What Debian's /etc/apache2/envvars sets.
 _VARIABLES = 'Define APACHE_RUN_DIR "{root}/run"\nDefine APACHE_LOG_DIR "{root}"\n'
 
-# Debian's 000-default.conf, in its place: the site of all those that name no other.
-_DEFAULT_HOST = """
+
+def default_host(root: Path, port: int) -> str:
+    """Write what stands in for Debian's 000-default.conf: the site of whatever names no other."""
+    return f"""
 <VirtualHost *:{port}>
     DocumentRoot "{root}/htdocs"
 </VirtualHost>
@@ -71,7 +73,7 @@ def apache_site(  # noqa: PLR0913  each is one thing that a test may want otherw
     directives = [
         _VARIABLES.format(root=root),
         _within_reach(printed.stdout),
-        _DEFAULT_HOST.format(root=root, port=port),
+        default_host(root, port),
         more,
     ]
     wanted = (*APACHE_MODULES[module], *more_modules)

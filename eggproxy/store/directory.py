@@ -29,7 +29,7 @@ from eggproxy.negotiation import Form
 from eggproxy.store import atomic
 from eggproxy.store.pages import PageFiles, PageKind
 from eggproxy.store.partial import Partial
-from eggproxy.store.records import Record, Records, read_addresses
+from eggproxy.store.records import Record, Records
 from eggproxy.store.siblings import Sibling
 
 _SCRATCH_MAX_AGE = 3600
@@ -160,24 +160,28 @@ class EggsDirectory:
         A page of which somebody removed or damaged a part is one that we do not have.
         """
         try:
-            if not self._pages.is_whole(project) and not self._pages.repaired(project):
-                return None
-            return self._record(project).stat().st_mtime
+            return self._record(project).stat().st_mtime if self._is_whole(project) else None
         except FileNotFoundError:
             return None
         except OSError as error:
             raise StorageError(str(self._record(project)), str(error.strerror)) from error
+
+    def _is_whole(self, project: NormalizedName | None) -> bool:
+        return self._pages.is_whole(project) or self._pages.repaired(project)
 
     def touch(self, project: NormalizedName | None, now: float) -> None:
         """Note that upstream has confirmed a page at `now`."""
         with atomic.storage_errors(self._record(project)):
             os.utime(self._record(project), (now, now))
 
-    def record(self, project: NormalizedName | None) -> Record | None:
-        """Read the record of a page; None if there is no whole page, or if it is damaged."""
-        if self.checked(project) is None:
-            return None
+    def record(self, project: NormalizedName | None, *, seen: bool = False) -> Record | None:
+        """Read the record of a page; None if there is no whole page, or if it is damaged.
+
+        `seen` says that the page has just been found whole.
+        """
         try:
+            if not seen and not self._is_whole(project):
+                return None
             return self._records.read(project, self._record(project))
         except (FileNotFoundError, msgspec.DecodeError):
             return None
@@ -186,7 +190,7 @@ class EggsDirectory:
 
     def addresses(self, project: NormalizedName | None) -> dict[str, str]:
         """Give the addresses of the indexes that a page is from, by name; empty if unknown."""
-        return read_addresses(self._record(project))
+        return self._records.addresses(project, self._record(project))
 
     def lock(self, project: NormalizedName | None) -> AbstractContextManager[None]:
         """Hold the page of a project for oneself, across threads and processes."""

@@ -80,14 +80,6 @@ _decode = msgspec.json.Decoder(Record).decode
 _decode_addresses = msgspec.json.Decoder(_Addresses).decode
 
 
-def read_addresses(path: Path) -> dict[str, str]:
-    """Read from where the page of a record came, and nothing else; empty where that is unknown."""
-    try:
-        return _decode_addresses(path.read_bytes()).addresses
-    except (OSError, msgspec.DecodeError):
-        return {}
-
-
 class Records:
     """Reads records, and holds those that were used last."""
 
@@ -99,14 +91,31 @@ class Records:
     def read(self, name: NormalizedName | None, path: Path) -> Record:
         """Read a record, if it has changed. Raises OSError, msgspec.DecodeError."""
         changed = signature(path)
-        with self._lock:
-            held = self._held.get(name)
-            if held is not None and held.changed == changed:
-                self._held.move_to_end(name)
-                return held.record
+        held = self._recall(name, changed)
+        if held is not None:
+            return held
         record = _decode(path.read_bytes())
         self._hold(name, _Held(changed, record))
         return record
+
+    def addresses(self, name: NormalizedName | None, path: Path) -> dict[str, str]:
+        """Give the addresses that a page is from; empty where they are unknown.
+
+        Of a record that is not held, nothing else is read.
+        """
+        try:
+            held = self._recall(name, signature(path))
+            return (held or _decode_addresses(path.read_bytes())).addresses
+        except (OSError, msgspec.DecodeError):
+            return {}
+
+    def _recall(self, name: NormalizedName | None, changed: Signature) -> Record | None:
+        with self._lock:
+            held = self._held.get(name)
+            if held is None or held.changed != changed:
+                return None
+            self._held.move_to_end(name)
+            return held.record
 
     def hold(self, name: NormalizedName | None, path: Path, record: Record) -> None:
         """Hold a record that has just been written, under its lock. Raises OSError."""
