@@ -55,7 +55,8 @@ Alias /pypi "{eggs}"
 """
 
 
-# How eggproxy's configuration has files sent: a plain Apache that does the same shows what it adds.
+# How eggproxy's configuration has files sent: a plain Apache that does the same shows what it adds
+# itself.
 SENDFILE = "EnableSendfile On\n"
 
 
@@ -94,9 +95,12 @@ def stored(lab: Lab) -> Iterator[Row]:
             yield _compare(lab, f"{mpm}, page, a handler that does nothing", least, plain)
             yield _compare(lab, f"{mpm}, stored page, mod_python", python, plain, target=1.35)
             sending = _plain(stack, eggs, mpm, SENDFILE)
-            wheel, same = (replace(site, page=f"small/{name}") for site in (python, sending))
+            wheel, same, sent = (
+                replace(site, page=f"small/{name}") for site in (python, plain, sending)
+            )
             what = f"{mpm}, stored file of 10 KB, mod_python"
             yield _compare(lab, what, wheel, same, target=1.1)
+            yield _compare(lab, f"{what}, beside sendfile", wheel, sent)
         alone = _plain(stack, eggs, "prefork")
         for site in _mod_wsgi(stack, lab, eggs, index):
             yield _compare(lab, f"prefork, stored page, {site.name}", site, alone)
