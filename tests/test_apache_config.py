@@ -1,5 +1,6 @@
 """`eggproxy apache-config`: what it prints, what it warns of, and Apache as it is told there."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ from eggproxy import apache_checks, apache_config
 from eggproxy.accounts import READ, WRITE, Account
 from eggproxy.apache_checks import Apache
 from eggproxy.apache_config import APACHE_MODULES, MODULES, Environment, Module, Site
+from eggproxy.apache_response import DIRECT
 from eggproxy.config import Configuration
 from eggproxy.config import load as load_configuration
 from eggproxy.errors import ConfigurationError
@@ -434,9 +436,14 @@ def served(request: pytest.FixtureRequest) -> Iterator[Served]:
             yield Served(apache, upstream, wheel)
 
 
+def by_apache(reply: Reply) -> bool:
+    """Say whether Apache sent a file without Python, whose answers all have Cache-Status."""
+    return reply.status == 200 and reply.headers["Cache-Status"] is None
+
+
 def fetch_until_stored(served: Served) -> Reply:
     """Fetch the wheel until Apache has it."""
-    wait_until(lambda: "detail=apache" in served.get(served.path).headers["Cache-Status"])
+    wait_until(lambda: by_apache(served.get(served.path)))
     return served.get(served.path)
 
 
@@ -460,10 +467,34 @@ def test_apache__stored_files_by_themselves(served: Served) -> None:
     assert (part.status, part.body) == (206, served.wheel.content[2:6])
 
 
+def test_apache__one_etag(served: Served) -> None:
+    """A file has eggproxy's ETag, or none where Apache sends it: no cache meets two of them."""
+    fetch_until_stored(served)
+    (served.apache.root / "eggs" / "zope-demo" / served.wheel.filename).unlink()
+    first, reply = served.get(served.path), fetch_until_stored(served)
+    ours = f'"{hashlib.sha256(served.wheel.content).hexdigest()}"'
+    assert (first.headers["ETag"], reply.headers["ETag"]) == (ours, None)
+    dated = reply.headers["Last-Modified"]
+    assert dated is not None
+    assert served.get(served.path, if_modified_since=dated).status == 304
+    part = served.get(served.path, range="bytes=2-5", if_range=ours)
+    assert (part.status, part.body) == (206, served.wheel.content[2:6])
+
+
+def test_apache__large_page(served: Served) -> None:
+    """A page too large for Python to write has an ETag too, by which it is asked for again."""
+    for number in range(5_000):
+        served.upstream.add("large", f"large-{number}.tar.gz", b"x", yanked="y" * 250)
+    first, again = served.get("/pypi/large/"), served.get("/pypi/large/")
+    assert (len(again.body) > DIRECT, again.body) == (True, first.body)
+    assert again.headers["ETag"] is not None
+    assert served.get("/pypi/large/", if_none_match=again.headers["ETag"]).status == 304
+
+
 def test_apache__metadata_and_archives(served: Served) -> None:
     """So does metadata; all are octets, and nobody is told to unpack them."""
     path = f"{served.path}.metadata"
-    wait_until(lambda: "detail=apache" in served.get(path).headers["Cache-Status"])
+    wait_until(lambda: by_apache(served.get(path)))
     reply = served.get(path, accept_encoding="gzip")
     assert (reply.status, reply.body) == (200, served.wheel.metadata)
     assert reply.headers["Content-Type"] == "application/octet-stream"
