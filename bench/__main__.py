@@ -17,6 +17,7 @@ ROWS: dict[str, Callable[[Lab], Iterator[Row]]] = {
     "page": pages.stored,
     "file": files.stored,
     "cold-page": pages.cold,
+    "hits": pages.hits,
     "cold-file": files.cold,
     "stopped": files.stopped,
     "start": life.start,

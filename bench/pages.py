@@ -1,11 +1,14 @@
 """Rows for pages: stored ones beside nginx, and what a cold one costs."""
 
+import http.client
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from bench.client import GZIP, JSON, get, load
 from bench.content import synthetic_files, write_pages
@@ -23,8 +26,8 @@ FILES = "https://files.example/"
 COLD_TARGETS = (("JSON", 3.1), ("HTML", 6.2))
 """How many times as long as json.loads a cold page may take, by the form that upstream speaks."""
 
-COLD = 7
-"""Cold pages to take the median of."""
+COLD, HITS = 7, 30
+"""Cold pages to take the median of, and those that come while something else is measured."""
 
 
 def stored(lab: Lab) -> Iterator[Row]:
@@ -126,3 +129,49 @@ def _cold_page(proxy: Site, root: Path, number: int) -> tuple[float, float, floa
     begin = time.process_time()
     json.loads(page)
     return cpu * 1000, answer.total * 1000, (time.process_time() - begin) * 1000
+
+
+def hits(lab: Lab) -> Iterator[Row]:
+    """Measure how long a stored page takes while new pages of 4,300 files come, and else."""
+    root = lab.folder("upstream")
+    for name, count in [("small", SMALL), *((f"boto3-{each}", BOTO3) for each in range(HITS))]:
+        write_pages(root / "simple" / name, name, synthetic_files(name, count, FILES), [])
+    with (
+        lab.upstream(root) as upstream,
+        lab.proxy(
+            upstream.url, lab.folder("eggs"), "hits", complete_metadata=0, prefetch_metadata=0
+        ) as proxy,
+        ThreadPoolExecutor() as pool,
+    ):
+        get(f"{proxy.url}small/", JSON)
+        names = [f"boto3-{number}" for number in range(HITS)]
+        new = pool.submit(lambda: [get(f"{proxy.url}{name}/", JSON) for name in names])
+        beside = _latencies(proxy, new.done)
+        new.result()
+        proxy.program.settled_cpu()
+        calls = iter(beside)
+        alone = _latencies(proxy, lambda: next(calls, None) is None)
+    yield Row(
+        f"stored page, kept-alive, while {HITS} new ones of {BOTO3:,} files come",
+        _shown(beside),
+        f"alone: {_shown(alone)}",
+    )
+
+
+def _latencies(proxy: Site, enough: Callable[[], bool]) -> list[float]:
+    """Ask for a stored page every few milliseconds; give how many milliseconds each took."""
+    parts = urlsplit(proxy.url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port)
+    taken = []
+    while not enough():
+        begin = time.perf_counter()
+        connection.request("GET", f"{parts.path}small/", headers=JSON)
+        connection.getresponse().read()
+        taken.append((time.perf_counter() - begin) * 1000)
+        time.sleep(0.002)
+    connection.close()
+    return sorted(taken)
+
+
+def _shown(taken: list[float]) -> str:
+    return f"{median(taken):.1f} ms, nine of ten in {taken[len(taken) * 9 // 10]:.1f} ms"

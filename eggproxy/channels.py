@@ -5,6 +5,7 @@ files lie in the folder `+NAME` of the main one's directory, which no project's 
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -15,7 +16,6 @@ from eggproxy.errors import NoSuchProjectError
 from eggproxy.files import Files
 from eggproxy.freshness import Lifetime
 from eggproxy.health import Health
-from eggproxy.model import ProjectDetail
 from eggproxy.names import NormalizedName
 from eggproxy.outcome import Outcome
 from eggproxy.own import Own
@@ -23,6 +23,8 @@ from eggproxy.packages import Packages
 from eggproxy.pages import Pages
 from eggproxy.prefetch import prefetch_metadata
 from eggproxy.proxy import Proxy
+from eggproxy.publishing import Publisher
+from eggproxy.refresh import Refresher, Said
 from eggproxy.siblings import Siblings
 from eggproxy.store import EggsDirectory, Record
 from eggproxy.transfers import Transfers
@@ -83,14 +85,16 @@ class Channel:
         self.pages.flights.on_page = self._page_came
         self.pages.on_file = self._file_came
 
-    def _page_read(self, detail: ProjectDetail, record: Record) -> None:
+    def _page_read(self, project: NormalizedName, read: Callable[[], Said | None]) -> None:
         # What nobody has asked for yet must not delay what somebody waits for.
-        if len(self.pages.flights) <= 1 and not self._own.keeps(detail.name):
+        if len(self.pages.flights) <= 1 and not self._own.keeps(project):
             try:
-                prefetch_metadata(self._transfers, detail, record)
+                said = read()
+                if said is not None:
+                    prefetch_metadata(self._transfers, *said)
             except Exception:
                 # The page itself must not suffer.
-                log.exception("%s: cannot fetch metadata ahead; please report it", detail.name)
+                log.exception("%s: cannot fetch metadata ahead; please report it", project)
 
     def _page_came(self, project: NormalizedName, outcome: Outcome) -> None:
         if self._own.keeps(project):
@@ -127,18 +131,39 @@ def channels(
 
     `access` says which names may stand in the project list.
     """
-    names = dict.fromkeys([MAIN, *(each.channel or MAIN for each in configuration.indexes)])
-    root = configuration.eggs_directory
     return {
         name: Channel(
             configuration,
-            root / f"+{name}" if name else root,
-            [each for each in configuration.indexes if (each.channel or MAIN) == name],
+            _directory(configuration, name),
+            _indexes(configuration, name),
             health,
             Own(packages, channel=name, is_listed=access.is_listed, listing=access.listing),
         )
-        for name in names
+        for name in _names(configuration)
     }
+
+
+def refreshers(configuration: Configuration) -> dict[str, Refresher]:
+    """Make of each channel only what takes pages that upstream has sent."""
+    made = {}
+    for name in _names(configuration):
+        store = EggsDirectory(_directory(configuration, name))
+        upstreams = _upstreams(configuration, _indexes(configuration, name))
+        made[name] = Refresher(store, upstreams, time.time, Publisher(store, time.time))
+    return made
+
+
+def _names(configuration: Configuration) -> list[str]:
+    return list(dict.fromkeys([MAIN, *(each.channel or MAIN for each in configuration.indexes)]))
+
+
+def _directory(configuration: Configuration, channel: str) -> Path:
+    root = configuration.eggs_directory
+    return root / f"+{channel}" if channel else root
+
+
+def _indexes(configuration: Configuration, channel: str) -> list[IndexSettings]:
+    return [each for each in configuration.indexes if (each.channel or MAIN) == channel]
 
 
 def packages_of(configuration: Configuration) -> Packages:

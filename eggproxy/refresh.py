@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from eggproxy import parse, policy, reading
+from eggproxy.completed import is_complete
 from eggproxy.completion.keeping import kept
 from eggproxy.continuity import still_pinned, still_withdrawn
 from eggproxy.errors import (
@@ -15,7 +16,7 @@ from eggproxy.errors import (
 )
 from eggproxy.model import ProjectDetail
 from eggproxy.names import METADATA, NormalizedName
-from eggproxy.outcome import Outcome
+from eggproxy.outcome import Outcome, Taken
 from eggproxy.publishing import Publisher
 from eggproxy.store import EggsDirectory, Gone, Record, Validators
 from eggproxy.switching import left_behind
@@ -24,6 +25,8 @@ from eggproxy.upstream import Fetched, Missing, NotModified, PageSource, Upstrea
 
 log = logging.getLogger("eggproxy")
 
+Said = tuple[ProjectDetail, Record]
+"""What a page says, and what is known of it besides."""
 
 WITHDRAWN_FOR = 3600.0
 """Seconds for which metadata that upstream does not have is not promised, at least."""
@@ -47,8 +50,14 @@ class Refresher:
         self._upstreams = upstreams
         self._clock = clock
         self._turns = Turns()
-        # Told of what a page says that is new or has changed, before it is written.
-        self.on_read: Callable[[ProjectDetail, Record], None] = lambda _detail, _record: None
+        # Told of a page that is new or has changed; reads what it says, if somebody has to know.
+        self.on_read: Callable[[NormalizedName, Callable[[], Said | None]], None] = (
+            lambda _name, _read: None
+        )
+        # Has another process take a new page, as `take_new` does.
+        self.elsewhere: Callable[[NormalizedName, Sequence[Fetched], str], Taken] = (
+            lambda _name, _pages, _digest: Taken.NOT
+        )
 
     def refresh(
         self, name: NormalizedName | None, record: Record | None, upstream: PageSource
@@ -73,7 +82,7 @@ class Refresher:
             self._store.touch(name, self._clock())
             return Outcome("fwd=stale; fwd-status=200", chain)
         try:
-            news = self._take(name, pages, digest, record)
+            news, complete = self._bring(name, pages, digest, record)
         except parse.Nonsense as nonsense:
             raise UpstreamNonsenseError(shown(first.url), nonsense.why) from None
         except EggProxyError:
@@ -84,7 +93,7 @@ class Refresher:
             raise UpstreamNonsenseError(shown(first.url), "sent a page beyond reading") from error
         why = "uri-miss" if record is None else "stale"
         status = f"fwd={why}; fwd-status=200; stored"
-        return Outcome(status, chain, news, is_first=record is None)
+        return Outcome(status, chain, news, complete, is_first=record is None)
 
     def note_gone(self, name: NormalizedName, record: Record) -> Gone:
         """Note that upstream says that it has not, or no longer, what is stored here."""
@@ -108,6 +117,33 @@ class Refresher:
             where = shown(upstream.index)
             raise UpstreamNonsenseError(where, "has no project list at this address") from None
 
+    def _bring(
+        self,
+        name: NormalizedName | None,
+        pages: Sequence[Fetched],
+        digest: str,
+        old: Record | None,
+    ) -> tuple[ProjectDetail | None, bool]:
+        """Put in place what pages say that are new, here or elsewhere. Raises Nonsense.
+
+        Gives what they say, None where nobody needs that now; and whether it is known as complete.
+        """
+        if name is not None and old is None:
+            taken = self.elsewhere(name, pages, digest)
+            if taken is not Taken.NOT and self._store.adopt(name):
+                if taken is Taken.COMPLETE:
+                    self.on_read(name, lambda: self._said(name))
+                    return None, True
+                said = self._said(name)
+                if said is not None:
+                    self.on_read(name, lambda: said)
+                    return said[0], False
+        return self._take(name, pages, digest, old), False
+
+    def _said(self, name: NormalizedName) -> Said | None:
+        record = self._store.record(name, seen=True)
+        return None if record is None or record.detail is None else (record.detail, record)
+
     def _take(
         self,
         name: NormalizedName | None,
@@ -127,6 +163,15 @@ class Refresher:
             detail, sources = reading.project_detail(name, pages, self._upstreams)
             record = msgspec.structs.replace(record, sources=sources)
             return self._take_project(name, detail, record, old)
+
+    def take_new(self, name: NormalizedName, pages: Sequence[Fetched], digest: str) -> Taken:
+        """Put a page in place for another process, of which nothing is known yet.
+
+        That one holds the page's lock. Raises Nonsense, EggProxyError.
+        """
+        detail = self._take(name, pages, digest, None)
+        self._store.forget()
+        return Taken.COMPLETE if detail is None or is_complete(detail) else Taken.INCOMPLETE
 
     def _take_project(
         self, name: NormalizedName, detail: ProjectDetail, record: Record, old: Record | None
@@ -153,7 +198,7 @@ class Refresher:
                 pinned=pinned,
             )
             self._remove_replaced(old.detail, detail)
-        self.on_read(detail, record)
+        self.on_read(name, lambda: (detail, record))
         self._publisher.put(name, record, detail, self._clock())
         if quarantined:
             self._store.set_aside(name)

@@ -58,7 +58,9 @@ class Completer:
 
         Waits for a moment at most, and only for what matters most of a project that is new.
         """
-        if outcome.news is None:
+        if outcome.is_complete:
+            self._complete.put(project, True)  # noqa: FBT003  a memory of yes
+        elif outcome.news is None:
             if not self._done.get(project) and not self._complete.get(project):
                 self.note(project)
         elif is_complete(outcome.news):

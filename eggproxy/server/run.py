@@ -19,6 +19,7 @@ from eggproxy.config import Configuration, load
 from eggproxy.errors import ConfigurationError
 from eggproxy.front import Front
 from eggproxy.server.asgi import Application
+from eggproxy.server.page_process import PageProcess
 
 log = logging.getLogger("eggproxy")
 
@@ -51,10 +52,19 @@ LOGGING: dict[str, Any] = {
 }
 
 
-def make_application(configuration: Configuration, *, log_requests: bool = True) -> Application:
-    """Make the ASGI application, with a directory that is ready."""
+def make_application(
+    configuration: Configuration, *, log_requests: bool = True, page_process: bool = False
+) -> Application:
+    """Make the ASGI application, with a directory that is ready.
+
+    With `page_process` new pages are read in another process; only where there are no threads yet.
+    """
+    process = PageProcess.start(configuration) if page_process else None
     front = Front(configuration)
     front.prepare(configuration)
+    if process is not None:
+        for name, channel in front.channels.items():
+            channel.pages.refresher.elsewhere = functools.partial(process.take, name)
     return Application(front, AccessLog() if log_requests else None)
 
 
@@ -94,7 +104,7 @@ def serve(configuration: Configuration, listener: socket.socket, workers: int = 
     from eggproxy.server.protocol import EggProxyProtocol  # noqa: PLC0415
 
     settings = uvicorn.Config(
-        functools.partial(make_application, configuration),
+        functools.partial(make_application, configuration, page_process=True),
         factory=True,
         http=EggProxyProtocol,
         ws="none",

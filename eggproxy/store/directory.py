@@ -188,6 +188,18 @@ class EggsDirectory:
         except OSError as error:
             raise StorageError(str(self._record(project)), str(error.strerror)) from error
 
+    def adopt(self, project: NormalizedName) -> bool:
+        """Note that another process has put a page in place, under a lock held here; if it has."""
+        try:
+            self._pages.adopt(project)
+        except OSError:
+            return False
+        return True
+
+    def forget(self) -> None:
+        """Hold no record in memory."""
+        self._records.clear()
+
     def addresses(self, project: NormalizedName | None) -> dict[str, str]:
         """Give the addresses of the indexes that a page is from, by name; empty if unknown."""
         return self._records.addresses(project, self._record(project))

@@ -57,6 +57,10 @@ class PageFiles:
             atomic.replace(contents, scratch=self._scratch)
             self._note_whole(project, kind, self._signature(project, kind))
 
+    def adopt(self, project: NormalizedName) -> None:
+        """Note that another process has just written a page whole. Raises OSError."""
+        self._note_whole(project, "index", self._signature(project, "index"))
+
     def write_stored(self, project: NormalizedName, pages: Mapping[Form, bytes]) -> None:
         """Put the page of files on disk in place, if it is another; without `pages` there is none.
 

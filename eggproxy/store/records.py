@@ -121,6 +121,12 @@ class Records:
         """Hold a record that has just been written, under its lock. Raises OSError."""
         self._hold(name, _Held(signature(path), record))
 
+    def clear(self) -> None:
+        """Hold none any more."""
+        with self._lock:
+            self._held.clear()
+            self._weight = 0
+
     def _hold(self, name: NormalizedName | None, held: _Held) -> None:
         with self._lock:
             self._drop(name)

@@ -1,0 +1,183 @@
+"""New pages, read and written in a process of their own beside the one that answers.
+
+A page of thousands of files keeps a core busy for a tenth of a second, in which a process of Python
+does nothing else. So the server hands what upstream has sent to this process and goes on; what it
+gets back is on disk. Whatever goes wrong there, the server does the work itself, as it does where
+there is no such process, and tells what is to be told.
+"""
+
+import ctypes
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import NoReturn, Self
+
+import msgspec
+
+from eggproxy.channels import refreshers
+from eggproxy.config import Configuration
+from eggproxy.names import NormalizedName
+from eggproxy.outcome import Taken
+from eggproxy.server import memory
+from eggproxy.turns import Turns
+from eggproxy.upstream import Fetched
+
+log = logging.getLogger("eggproxy")
+
+WORTH = 50_000
+"""Bytes of a page from which on it is worth the way to another process and back."""
+
+PATIENCE = 60.0
+"""Seconds after which a page is given up there: the largest take two."""
+
+_NAME = b"eggproxy-pages"
+_STANDARD_ERROR = 2
+# Of Linux's prctl.h.
+_SET_DEATH_SIGNAL, _SET_NAME = 1, 15
+
+
+class _Work(msgspec.Struct, frozen=True):
+    """A page that is new, and of which channel it is."""
+
+    channel: str
+    name: NormalizedName
+    pages: list[Fetched]
+    digest: str
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Work).decode
+
+
+class PageProcess:
+    """The process, seen from the server; safe to share among threads."""
+
+    def __init__(self, pid: int, connection: socket.socket) -> None:
+        self._pid = pid
+        self._connection = connection
+        self._turns = Turns()
+        self._alive = True
+
+    @classmethod
+    def start(cls, configuration: Configuration) -> Self | None:
+        """Fork the process; before there are threads. None where it could outlive the server."""
+        if sys.platform != "linux":
+            return None
+        ours, theirs = socket.socketpair()
+        server = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            _run(configuration, theirs, server)
+        theirs.close()
+        ours.settimeout(PATIENCE)
+        return cls(pid, ours)
+
+    def take(
+        self, channel: str, name: NormalizedName, pages: Sequence[Fetched], digest: str
+    ) -> Taken:
+        """Have a page that is new read and put in place, or leave that to the caller.
+
+        The caller holds the page's lock.
+        """
+        size = sum(len(page.body) for page in pages)
+        if not self._alive or size < WORTH or any(page.detail for page in pages):
+            return Taken.NOT
+        work = _encode(_Work(channel, name, list(pages), digest))
+        with self._turns.turn(size):
+            return self._done(work)
+
+    def _done(self, work: bytes) -> Taken:
+        if not self._alive:
+            return Taken.NOT
+        try:
+            _send(self._connection, work)
+            answer = self._connection.recv(1)
+        except OSError:
+            answer = b""
+        if not answer:
+            self._give_up()
+            return Taken.NOT
+        return Taken(answer[0])
+
+    def _give_up(self) -> None:
+        self._alive = False
+        self._connection.close()
+        # It may be at work for ever; who ended it otherwise, has.
+        with suppress(OSError):
+            os.kill(self._pid, signal.SIGKILL)
+        with suppress(OSError):
+            os.waitpid(self._pid, 0)
+        log.warning(
+            "the process for new pages (pid %d) has ended; the server reads them itself until it "
+            "is restarted: somebody may have killed it, or the machine lacked memory",
+            self._pid,
+        )
+
+
+def _run(configuration: Configuration, connection: socket.socket, server: int) -> NoReturn:
+    """Be the process, as long as the server is there."""
+    try:
+        _settle(connection, server)
+        memory.keep_memory_together()
+        takers = refreshers(configuration)
+        memory.relieve_collector()
+        while (work := _receive(connection)) is not None:
+            job = _decode(work)
+            del work
+            try:
+                taken = takers[job.channel].take_new(job.name, job.pages, job.digest)
+            except Exception:  # noqa: BLE001  the server meets it too, and tells of it
+                taken = Taken.NOT
+            connection.sendall(bytes([taken.value]))
+    except OSError:
+        # The server has gone.
+        pass
+    finally:
+        os._exit(0)
+
+
+def _settle(connection: socket.socket, server: int) -> None:
+    """Leave to the server what is the server's: its sockets, its signals."""
+    signal.set_wakeup_fd(-1)
+    # Whoever ends all of them means the server, which needs its pages until it has ended.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    # When the server is gone, so is its lock on what is written here.
+    prctl = ctypes.CDLL(None).prctl
+    prctl(_SET_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+    prctl(_SET_NAME, _NAME, 0, 0, 0)
+    if os.getppid() != server:
+        raise ProcessLookupError
+    # What is inherited and never used again is not looked at, nor closed a second time.
+    gc.freeze()
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208  numbers, not paths
+        if int(name) > _STANDARD_ERROR and int(name) != connection.fileno():
+            with suppress(OSError):
+                os.close(int(name))
+
+
+def _send(connection: socket.socket, data: bytes) -> None:
+    connection.sendall(len(data).to_bytes(8, "big"))
+    connection.sendall(data)
+
+
+def _receive(connection: socket.socket) -> bytearray | None:
+    """Take what was sent; None when there is nobody any more who could send."""
+    head = _exactly(connection, 8)
+    return None if head is None else _exactly(connection, int.from_bytes(head, "big"))
+
+
+def _exactly(connection: socket.socket, size: int) -> bytearray | None:
+    data = bytearray(size)
+    rest = memoryview(data)
+    while rest:
+        count = connection.recv_into(rest)
+        if not count:
+            return None
+        rest = rest[count:]
+    return data

@@ -1,0 +1,150 @@
+"""`eggproxy serve`: new pages are read by a process beside it, which may die at any moment."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from eggproxy.server.page_process import WORTH
+from tests.httpd import children
+from tests.servers import Server, serving, wait_until
+from tests.upstream import Upstream
+
+JSON = "application/vnd.pypi.simple.v1+json"
+FILES = 400
+
+
+@pytest.fixture
+def proxy(tmp_path: Path, upstream: Upstream) -> Iterator[Server]:
+    """Serve an index with two projects that are worth another process, and a small one."""
+    for name in ("large", "other"):
+        for number in range(FILES):
+            upstream.add(name, f"{name}-{number}.tar.gz", b"x")
+    upstream.add("small", "small-1.0.tar.gz", b"x")
+    with serving(tmp_path, upstream.index_url) as server:
+        yield server
+
+
+def page_process(server: Server) -> int:
+    """Find the process for new pages."""
+    (pid,) = children(server.process.pid)
+    return pid
+
+
+def is_there(pid: int) -> bool:
+    """Say whether a process runs."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def written_by(pid: int) -> int:
+    """Count the bytes that a process has written."""
+    facts = dict(line.split(": ") for line in Path(f"/proc/{pid}/io").read_text().splitlines())
+    return int(facts["wchar"])
+
+
+def files_of(server: Server, project: str) -> int:
+    """Count the files on a project's page."""
+    reply = server.get(f"/pypi/{project}/", accept=JSON)
+    return len(json.loads(reply.body)["files"]) if reply.status == 200 else 0
+
+
+def test_new_page__does_not_stop_the_server(proxy: Server) -> None:
+    """While a large page is being read, others are answered; and it comes when it is read."""
+    process = page_process(proxy)
+    assert proxy.get("/pypi/small/").status == 200
+    before = written_by(process)
+    os.kill(process, signal.SIGSTOP)
+    with ThreadPoolExecutor() as pool:
+        page = pool.submit(files_of, proxy, "large")
+        wait_until((proxy.eggs / ".eggproxy" / "projects" / "large").exists)
+        assert proxy.get("/pypi/small/").headers["Cache-Status"] == "eggproxy; hit"
+        assert not page.done()
+        os.kill(process, signal.SIGCONT)
+        assert page.result() == FILES
+    pages = [path.stat().st_size for path in (proxy.eggs / "large").iterdir()]
+    assert written_by(process) - before > sum(pages)
+    assert "process for new pages" not in proxy.log
+
+
+def test_new_page__process_killed(proxy: Server) -> None:
+    """If the process dies over a page, that comes all the same, and all others; it is said once."""
+    process = page_process(proxy)
+    os.kill(process, signal.SIGSTOP)
+    with ThreadPoolExecutor() as pool:
+        page = pool.submit(files_of, proxy, "large")
+        wait_until((proxy.eggs / ".eggproxy" / "projects" / "large").exists)
+        os.kill(process, signal.SIGKILL)
+        assert page.result() == FILES
+    assert files_of(proxy, "other") == FILES
+    assert proxy.log.count("the process for new pages") == 1
+    assert proxy.stop() == 0
+
+
+def test_new_page__the_same_by_either(proxy: Server, tmp_path: Path, upstream: Upstream) -> None:
+    """What the process writes is what the server writes without it, byte for byte."""
+    assert files_of(proxy, "large") == FILES
+    (home := tmp_path / "alone").mkdir()
+    with serving(home, upstream.index_url) as alone:
+        os.kill(page_process(alone), signal.SIGKILL)
+        assert files_of(alone, "large") == FILES
+        assert "the process for new pages" in alone.log
+        names = ["large/index.json", "large/index.json.gz", "large/index.html.gz"]
+        for name in [*names, "large/index.html", ".eggproxy/projects/large/record.json"]:
+            assert (proxy.eggs / name).read_bytes() == (alone.eggs / name).read_bytes()
+
+
+def test_new_page__nonsense(proxy: Server, upstream: Upstream) -> None:
+    """A large page that makes no sense is the error that it always is, and the process lives on."""
+    process = page_process(proxy)
+    portal = b"<form><input type=password></form>" * WORTH
+    upstream.path_override["/simple/large/"] = (200, {"Content-Type": "text/html"}, portal)
+    reply = proxy.get("/pypi/large/")
+    assert (reply.status, b"large" in reply.body) == (502, True)
+    assert files_of(proxy, "other") == FILES
+    assert is_there(process)
+    assert not (proxy.eggs / "large").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_end__of_both(proxy: Server, number: int) -> None:
+    """The process ends with the server, however that ends."""
+    process = page_process(proxy)
+    proxy.stop(number)
+    wait_until(lambda: not is_there(process))
+
+
+def test_end__all_told_at_once(proxy: Server, upstream: Upstream) -> None:
+    """If both are told to end, as systemd does, an answer that runs still ends well."""
+    gate = upstream.gate("page", after=1000, only="/large/")
+    process = page_process(proxy)
+    with ExitStack() as stack:
+        pool = stack.enter_context(ThreadPoolExecutor())
+        stack.callback(gate.open)
+        page = pool.submit(files_of, proxy, "large")
+        wait_until((proxy.eggs / ".eggproxy" / "projects" / "large").exists)
+        for pid in (process, proxy.process.pid):
+            os.kill(pid, signal.SIGTERM)
+        gate.open()
+        assert page.result() == FILES
+    wait_until(lambda: not is_there(process))
+
+
+def test_workers__each_has_its_own(tmp_path: Path, upstream: Upstream) -> None:
+    """Of several workers each has its process."""
+    upstream.add("small", "small-1.0.tar.gz", b"x")
+    with serving(tmp_path, upstream.index_url, workers=2) as server:
+        assert server.get("/pypi/small/").status == 200
+        named = [
+            Path(f"/proc/{pid}/comm").read_text().strip()
+            for worker in children(server.process.pid)
+            for pid in children(worker)
+        ]
+        assert named.count("eggproxy-pages") == 2
