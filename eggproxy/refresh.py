@@ -169,8 +169,10 @@ class Refresher:
 
         That one holds the page's lock. Raises Nonsense, EggProxyError.
         """
-        detail = self._take(name, pages, digest, None)
-        self._store.forget()
+        try:
+            detail = self._take(name, pages, digest, None)
+        finally:
+            self._store.forget()
         return Taken.COMPLETE if detail is None or is_complete(detail) else Taken.INCOMPLETE
 
     def _take_project(
