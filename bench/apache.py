@@ -32,6 +32,12 @@ Two that are the very same differ by up to a tenth for as long as they run (why 
 more turns of the same two tell nothing of that.
 """
 
+SETTLING = 3.0
+"""Seconds of load that are not measured, after each start.
+
+mod_python's answers to the same words count when their folder has been seen unchanged for two.
+"""
+
 WARM = 50_000
 MANY = 200_000
 """Requests until all that is kept is there, and those over which nothing more may be."""
@@ -123,7 +129,7 @@ def stored(lab: Lab) -> Iterator[Row]:
         for mpm in mpms:
             turns: dict[str, list[_Turn]] = {each.what: [] for each in _COMPARISONS}
             for _ in range(lab.rounds * STARTS):
-                with _servers(home, index, mpm, name) as sites:
+                with _servers(replace(lab, seconds=SETTLING), home, index, mpm, name) as sites:
                     for each in _COMPARISONS:
                         pair = [sites[each.ours], sites[each.theirs]]
                         if each.file:
@@ -137,14 +143,17 @@ def stored(lab: Lab) -> Iterator[Row]:
 
 
 @contextmanager
-def _servers(home: Path, index: str, mpm: httpd.Mpm, name: str) -> Iterator[dict[str, _Site]]:
-    """Run all that is compared, over the same directory; by name."""
+def _servers(
+    lab: Lab, home: Path, index: str, mpm: httpd.Mpm, name: str
+) -> Iterator[dict[str, _Site]]:
+    """Run all that is compared, over the same directory, and let it settle; by name."""
     eggs = home / "eggs"
     with ExitStack() as stack:
         # Of prefork there is a process for each connection.
         _, python = _mod_python(stack, home, eggs, index, mpm)
         for path in ("small/", f"small/{name}"):
             get(python.url + path, JSON)
+        load(lab, python, "small/", JSON, CONNECTIONS)
         yield {
             "mod_python": python,
             "nothing": _declining(stack, eggs, mpm),
