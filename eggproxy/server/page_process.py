@@ -147,7 +147,7 @@ def _settle(connection: socket.socket, server: int) -> None:
     # Whoever ends all of them means the server, which needs its pages until it has ended.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    # When the server is gone, so is its lock on what is written here.
+    # When the server is gone, so is its lock on what is written here: an instant before.
     prctl = ctypes.CDLL(None).prctl
     prctl(_SET_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
     prctl(_SET_NAME, _NAME, 0, 0, 0)
