@@ -71,6 +71,7 @@ class Channel:
             self.store, self.upstreams, health, self.pages.note_stored
         )
         transfers.is_ours = own.has_to_itself
+        transfers.is_outdated = self.pages.is_outdated
         siblings = Siblings(self.store, self.upstreams, health, self._sibling_came)
         files = Files(self.store, self.pages, transfers, siblings)
         self.proxy = Proxy(self.store, self.pages, files, health, own)

@@ -174,32 +174,41 @@ class DigestMismatchError(UpstreamError):
         super().__init__(where, why, "Nothing of it was kept.")
 
 
-class OverloadedError(EggProxyError):
-    """The system gives no thread for the work."""
+class TryAgainError(EggProxyError):
+    """What will work in a moment (503, which pip retries)."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Ask the client to come again (RFC 9110, 10.2.3)."""
+        return {"Retry-After": str(RETRY_AFTER)}
+
+
+class OutdatedFileError(TryAgainError):
+    """A file's page has changed while the file came, and does not mean that one any more."""
+
+    def __init__(self, project: str, filename: str) -> None:
+        self.project = project
+        self.filename = filename
+        super().__init__(
+            f"The page of {project} has changed while {filename} came, and no longer means that"
+            " file. Try again shortly."
+        )
+
+
+class OverloadedError(TryAgainError):
+    """The system gives no thread for the work."""
 
     def __init__(self, why: str) -> None:
         super().__init__(f"This server is overloaded ({why}). Try again shortly.")
 
-    @property
-    def headers(self) -> dict[str, str]:
-        """Ask the client to come again (RFC 9110, 10.2.3)."""
-        return {"Retry-After": str(RETRY_AFTER)}
 
-
-class EndingError(EggProxyError):
+class EndingError(TryAgainError):
     """The server is being ended while the request still waits for upstream."""
-
-    status = HTTPStatus.SERVICE_UNAVAILABLE
 
     def __init__(self) -> None:
         super().__init__("This server is being ended. Try again shortly.")
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """Ask the client to come again (RFC 9110, 10.2.3)."""
-        return {"Retry-After": str(RETRY_AFTER)}
 
 
 class StorageError(EggProxyError):

@@ -16,7 +16,13 @@ from eggproxy.answers import (
     Text,
 )
 from eggproxy.completed import promised_size
-from eggproxy.errors import EggProxyError, NoSuchFileError, NotFoundError, StorageError
+from eggproxy.errors import (
+    EggProxyError,
+    NoSuchFileError,
+    NotFoundError,
+    OutdatedFileError,
+    StorageError,
+)
 from eggproxy.model import File, ProjectDetail
 from eggproxy.names import CHANGING, METADATA, PROVENANCE, NormalizedName, distribution_of
 from eggproxy.pages import Pages
@@ -56,6 +62,13 @@ class Files:
         return self._changing(target) if is_changing else self._unchanging(target)
 
     def _unchanging(self, target: FileTarget) -> Ready | Growing:
+        try:
+            return self._as_listed(target)
+        except OutdatedFileError:
+            # Its page is another one by now.
+            return self._as_listed(target)
+
+    def _as_listed(self, target: FileTarget) -> Ready | Growing:
         size = self._size_on_disk(target)
         if size is not None:
             # Without a page the file itself must do.

@@ -79,6 +79,11 @@ class ProjectDetail(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     meta: dict[str, Any] = {}
     extra: dict[str, Any] = {}
 
+    @property
+    def is_quarantined(self) -> bool:
+        """Say whether it must not offer any file (PEP 792)."""
+        return self.status is not None and self.status.status == "quarantined"
+
     def file(self, filename: str) -> File | None:
         """Find the file of that name, or None."""
         return next((file for file in self.files if file.filename == filename), None)

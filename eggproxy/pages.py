@@ -18,6 +18,7 @@ from eggproxy.model import ProjectDetail
 from eggproxy.names import NormalizedName, distribution_of
 from eggproxy.outage_pages import OutagePages
 from eggproxy.outcome import Outcome
+from eggproxy.outdated import is_outdated
 from eggproxy.page_flights import PageFlights
 from eggproxy.page_state import PageState
 from eggproxy.publishing import Publisher
@@ -231,6 +232,10 @@ class Pages:
             if record is not None and record.detail is not None:
                 return record.detail, record
         return None
+
+    def is_outdated(self, wanted: Wanted, sha256: str) -> bool:
+        """Say whether a page means another file by now than the one that came; see `outdated`."""
+        return is_outdated(wanted, sha256, self.store.record(wanted.project))
 
     def note_stored(self, wanted: Wanted, sha256: str | None) -> None:
         """Note that a file has come; `sha256` is of one for which upstream names no digest."""

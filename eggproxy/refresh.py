@@ -1,7 +1,7 @@
 """One revalidation of a page: ask upstream, read the answer, put all representations in place."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -178,15 +178,14 @@ class Refresher:
     def _take_project(
         self, name: NormalizedName, detail: ProjectDetail, record: Record, old: Record | None
     ) -> ProjectDetail:
-        quarantined = detail.status is not None and detail.status.status == "quarantined"
-        if quarantined:
-            # PEP 792: a quarantined project MUST NOT offer any file.
+        if detail.is_quarantined:
             detail = msgspec.structs.replace(detail, files=[])
         detail = policy.storable(detail)
+        outdated: list[str] = []
         if old is not None:
-            old = self._without_foreign(old, record, detail)
+            old, outdated = _without_foreign(old, record, detail)
         if old is not None and old.detail is not None:
-            if old.detail.files and not detail.files and not quarantined:
+            if old.detail.files and not detail.files and not detail.is_quarantined:
                 had = len(old.detail.files)
                 raise parse.Nonsense(f"sent a page without files where {had} were known")
             detail, pinned = still_pinned(old, old.detail, detail)
@@ -199,31 +198,41 @@ class Refresher:
                 withdrawn_at=old.withdrawn_at,
                 pinned=pinned,
             )
-            self._remove_replaced(old.detail, detail)
+            outdated += _replaced(old.detail, detail)
+        self._remove(name, outdated)
         self.on_read(name, lambda: (detail, record))
         self._publisher.put(name, record, detail, self._clock())
-        if quarantined:
+        # A transfer may have ended meanwhile; one that ends from now on finds the new record.
+        self._remove(name, outdated)
+        if detail.is_quarantined:
             self._store.set_aside(name)
         return detail
 
-    def _without_foreign(self, old: Record, record: Record, detail: ProjectDetail) -> Record:
-        """Remove stored files of another index that the one that counts now does not mean."""
-        foreign = set(left_behind(old, record, detail))
-        if old.detail is None or not foreign:
-            return old
-        for filename in foreign:
-            self._store.remove_file(detail.name, filename)
-            self._store.remove_siblings(detail.name, filename)
-        log.warning("%s: %d files of another index are left behind", detail.name, len(foreign))
-        files = [file for file in old.detail.files if file.filename not in foreign]
-        return msgspec.structs.replace(old, detail=msgspec.structs.replace(old.detail, files=files))
+    def _remove(self, name: NormalizedName, filenames: Iterable[str]) -> None:
+        """Remove stored files that the page no longer means, and what belongs to them."""
+        for filename in filenames:
+            self._store.remove_file(name, filename)
+            self._store.remove_siblings(name, filename)
 
-    def _remove_replaced(self, old: ProjectDetail, new: ProjectDetail) -> None:
-        """Remove stored files that upstream has replaced: what is advertised is what is served."""
-        before = {file.filename: file.hashes.get("sha256") for file in old.files}
-        for file in new.files:
-            known, now = before.get(file.filename), file.hashes.get("sha256")
-            if known and now and known != now:
-                log.warning("%s: upstream has replaced %s", new.name, file.filename)
-                self._store.remove_file(new.name, file.filename)
-                self._store.remove_siblings(new.name, file.filename)
+
+def _without_foreign(
+    old: Record, record: Record, detail: ProjectDetail
+) -> tuple[Record, list[str]]:
+    """Leave out files of another index that the one that counts now does not mean; name them."""
+    foreign = set(left_behind(old, record, detail))
+    if old.detail is None or not foreign:
+        return old, []
+    log.warning("%s: %d files of another index are left behind", detail.name, len(foreign))
+    files = [file for file in old.detail.files if file.filename not in foreign]
+    kept = msgspec.structs.replace(old.detail, files=files)
+    return msgspec.structs.replace(old, detail=kept), sorted(foreign)
+
+
+def _replaced(old: ProjectDetail, new: ProjectDetail) -> Iterator[str]:
+    """Name the files that upstream has replaced: what is advertised is what is served."""
+    before = {file.filename: file.hashes.get("sha256") for file in old.files}
+    for file in new.files:
+        known, now = before.get(file.filename), file.hashes.get("sha256")
+        if known and now and known != now:
+            log.warning("%s: upstream has replaced %s", new.name, file.filename)
+            yield file.filename

@@ -84,8 +84,9 @@ class Transfer:
         on_news: Callable[[], None] = lambda: None,
     ) -> None:
         self.on_news = on_news
-        # Why the file may not be kept, though it was asked for; it is asked at the end.
-        self.refusal: Callable[[], EggProxyError | None] = lambda: None
+        # Why the file may not be kept, though it was asked for; it is asked at the end, with the
+        # SHA-256 of a file without a digest.
+        self.refusal: Callable[[str], EggProxyError | None] = lambda _sha256: None
         self.wanted = wanted
         self.writer = writer
         self.upstream = upstream
@@ -119,7 +120,8 @@ class Transfer:
                 if attempt == TRIES or self.wanted.digest is None or not moved:
                     raise
         self._verify()
-        refusal = self.refusal()
+        sha256 = "" if self.wanted.digest else self.hash.hexdigest()
+        refusal = self.refusal(sha256)
         if refusal is not None:
             self.writer.discard()
             raise refusal
@@ -127,7 +129,7 @@ class Transfer:
         self.writer.verified()
         self.on_news()
         self.writer.commit()
-        return None if self.wanted.digest else self.hash.hexdigest()
+        return sha256 or None
 
     def _receive(self) -> None:
         """Fetch what is missing."""

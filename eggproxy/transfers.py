@@ -15,6 +15,7 @@ from eggproxy.errors import (
     DigestMismatchError,
     EggProxyError,
     NoSuchFileError,
+    OutdatedFileError,
     StorageError,
 )
 from eggproxy.flights import Flights
@@ -78,6 +79,8 @@ class Transfers:
         self._on_stored = on_stored
         # Says whether a file's name has become our own, so that no index's file may be kept by it.
         self.is_ours: Callable[[NormalizedName, str], bool] = _never
+        # Says whether the page means another file by now than the one that has come.
+        self.is_outdated: Callable[[Wanted, str], bool] = lambda _wanted, _sha256: False
         self._store = store
         self._upstreams = upstreams
         # When upstream has answered, when a file is whole, when a transfer has failed. Several, so
@@ -218,14 +221,20 @@ class Transfers:
                     sha256 = self._transfer(wanted, writer)
                 except StartAgain:
                     continue
+            if self.is_outdated(wanted, sha256 or ""):
+                # Its page has changed while it was put in place.
+                self._store.remove_file(wanted.project, wanted.filename)
+                raise OutdatedFileError(wanted.project, wanted.filename)
             # Not under the file's lock: nobody ever holds two.
             self._on_stored(wanted, sha256)
             return
 
-    def _refusal(self, wanted: Wanted) -> EggProxyError | None:
+    def _refusal(self, wanted: Wanted, sha256: str) -> EggProxyError | None:
         if self.is_ours(wanted.project, wanted.filename):
             why = "its name has become one of this server's own"
             return NoSuchFileError(wanted.project, wanted.filename, why)
+        if self.is_outdated(wanted, sha256):
+            return OutdatedFileError(wanted.project, wanted.filename)
         return None
 
     def _transfer(self, wanted: Wanted, writer: Writer) -> str | None:
@@ -235,7 +244,7 @@ class Transfers:
             upstream = self._upstreams.named(wanted.index)
             transfer = Transfer(wanted, writer, upstream)
             transfer.on_news = lambda: self._note_news(key, transfer)
-            transfer.refusal = lambda: self._refusal(wanted)
+            transfer.refusal = lambda sha256: self._refusal(wanted, sha256)
             sha256 = transfer.run()
         except DigestMismatchError as error:
             log.warning("%s/%s: %s", wanted.project, wanted.filename, error)

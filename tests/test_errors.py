@@ -13,6 +13,7 @@ from eggproxy.errors import (
     NoSuchFileError,
     NoSuchProjectError,
     NotFoundError,
+    OutdatedFileError,
     OverloadedError,
     RangeNotSatisfiableError,
     StorageError,
@@ -35,6 +36,7 @@ ALL = [
     (UpstreamNonsenseError(WHERE, "sent broken JSON"), 502, WHERE),
     (DigestMismatchError(WHERE, "foo-1.zip", "sha256 00", "sha256 11"), 502, "sha256 11"),
     (UpstreamUnavailableError(WHERE, "cannot be reached"), 503, f"{WHERE} cannot be reached"),
+    (OutdatedFileError("foo", "foo-1.zip"), 503, "no longer means"),
     (EndingError(), 503, "being ended"),
     (OverloadedError("can't start new thread"), 503, "overloaded"),
 ]
