@@ -16,17 +16,19 @@ from eggproxy.errors import NoSuchProjectError
 from eggproxy.files import Files
 from eggproxy.freshness import Lifetime
 from eggproxy.health import Health
+from eggproxy.lookahead import Lookahead
+from eggproxy.model import ProjectDetail
 from eggproxy.names import NormalizedName
 from eggproxy.outcome import Outcome
 from eggproxy.own import Own
 from eggproxy.packages import Packages
 from eggproxy.pages import Pages
-from eggproxy.prefetch import prefetch_metadata
 from eggproxy.proxy import Proxy
 from eggproxy.publishing import Publisher
-from eggproxy.refresh import Refresher, Said
+from eggproxy.refresh import Refresher
 from eggproxy.siblings import Siblings
 from eggproxy.store import EggsDirectory, Record
+from eggproxy.transfer import Wanted
 from eggproxy.transfers import Transfers
 from eggproxy.upstream import FlatUpstream, Hosts, Member, Several, Upstream, Upstreams, via
 
@@ -67,15 +69,15 @@ class Channel:
             outage_pages=configuration.outage_pages,
             keeps=own.keeps,
         )
-        self._transfers = transfers = Transfers(
-            self.store, self.upstreams, health, self.pages.note_stored
-        )
+        transfers = Transfers(self.store, self.upstreams, health, self.pages.note_stored)
         transfers.is_ours = own.has_to_itself
         transfers.is_outdated = self.pages.is_outdated
         siblings = Siblings(self.store, self.upstreams, health, self._sibling_came)
         files = Files(self.store, self.pages, transfers, siblings)
         self.proxy = Proxy(self.store, self.pages, files, health, own)
-        if configuration.prefetch_metadata:
+        self._lookahead = Lookahead(self.pages, transfers)
+        self._prefetches = configuration.prefetch_metadata
+        if self._prefetches:
             self.pages.refresher.on_read = self._page_read
         if configuration.complete_metadata:
             completion = ProjectCompletion(self.store, self.pages, self._index_of)
@@ -86,16 +88,14 @@ class Channel:
         self.pages.flights.on_page = self._page_came
         self.pages.on_file = self._file_came
 
-    def _page_read(self, project: NormalizedName, read: Callable[[], Said | None]) -> None:
-        # What nobody has asked for yet must not delay what somebody waits for.
-        if len(self.pages.flights) <= 1 and not self._own.keeps(project):
-            try:
-                said = read()
-                if said is not None:
-                    prefetch_metadata(self._transfers, *said)
-            except Exception:
-                # The page itself must not suffer.
-                log.exception("%s: cannot fetch metadata ahead; please report it", project)
+    def fetch_ahead(self, wanted: Wanted) -> None:
+        """Begin to fetch what will most likely be asked for next."""
+        if not self._own.keeps(wanted.project):
+            self._lookahead.fetch(wanted)
+
+    def _page_read(self, detail: ProjectDetail, record: Record) -> None:
+        if not self._own.keeps(detail.name):
+            self._lookahead.page_read(detail, record)
 
     def _page_came(self, project: NormalizedName, outcome: Outcome) -> None:
         if self._own.keeps(project):
@@ -109,11 +109,14 @@ class Channel:
             self.on_ours()
         self.pages.note_sibling(project)
 
-    def _file_came(self, project: NormalizedName) -> None:
+    def _file_came(self, wanted: Wanted) -> None:
+        project = wanted.project
         if self._own.owns(project):
             self.on_ours()
         if not self._own.keeps(project):
             self._on_file(project)
+            if self._prefetches:
+                self._lookahead.file_came(wanted)
 
     def _index_of(self, record: Record, filename: str) -> Upstream:
         """Find the index whose page names a file. Raises NoSuchProjectError for what is ours."""

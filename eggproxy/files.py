@@ -1,5 +1,6 @@
 """A project's files, and what lies beside them: have it on disk, and say where it is."""
 
+import hashlib
 import logging
 import math
 import os
@@ -69,20 +70,40 @@ class Files:
             return self._as_listed(target)
 
     def _as_listed(self, target: FileTarget) -> Ready | Growing:
+        is_metadata = target.filename.endswith(METADATA)
         size = self._size_on_disk(target)
         if size is not None:
             # Without a page the file itself must do.
-            known = self._known(target)
+            known = self._as_it_is(target) if is_metadata else self._known(target)
             if self._is_whole(target, size, known):
                 return self._stored(target, known, "hit")
-        file, wanted = self._wanted(target)
-        if target.filename.endswith(METADATA) and self.restore(target.project, target.filename):
-            return self._stored(target, file, "fwd=uri-miss; stored")
+        coming = self._under_way(target) if is_metadata else None
+        if coming is None:
+            coming = self._wanted(target)
+            if is_metadata and self.restore(target.project, target.filename):
+                return self._stored(target, coming[0], "fwd=uri-miss; stored")
         try:
-            return self._coming(target, file, wanted)
+            return self._coming(target, *coming)
         except NoSuchFileError:
             self._withdraw(target)
             raise
+
+    def _under_way(self, target: FileTarget) -> tuple[File, Wanted] | None:
+        """Find what is on its way to this address, without reading a page of thousands of files."""
+        wanted = self._transfers.under_way(target.project, target.filename)
+        if wanted is None or target.stored:
+            return None
+        hashes = dict([wanted.digest]) if wanted.digest else {}
+        return File(filename=target.filename, url=wanted.url, hashes=hashes), wanted
+
+    def _as_it_is(self, target: FileTarget) -> File | None:
+        """Describe a small file by what is in it, without reading a page of thousands of files."""
+        try:
+            content = self._store.file(target.project, target.filename).read_bytes()
+        except OSError:
+            return None
+        hashes = {"sha256": hashlib.sha256(content).hexdigest()}
+        return File(filename=target.filename, url="", hashes=hashes)
 
     def _wanted(self, target: FileTarget) -> tuple[File, Wanted]:
         """Find what is to be fetched for an address. Raises EggProxyError."""

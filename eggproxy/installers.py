@@ -11,7 +11,8 @@ from contextvars import ContextVar
 
 import msgspec
 from packaging import tags
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import InvalidVersion, Version
 
 _LONGEST = 2000
 _MACHINE = re.compile(r"[0-9a-z_]{1,20}", re.ASCII)
@@ -21,6 +22,7 @@ _GLIBC, _MUSL = 40, 2
 _HIGHEST, _HIGHEST_PYTHON = 45, 25
 _OLDEST_GLIBC = {"x86_64": 5, "i686": 5}
 _LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
+_PLATFORMS = {"Linux": "linux", "Darwin": "darwin", "Windows": "win32"}
 _WINDOWS = {"amd64": "win_amd64", "x86_64": "win_amd64", "arm64": "win_arm64", "x86": "win32"}
 
 _user_agent: ContextVar[str] = ContextVar("user_agent", default="")
@@ -57,6 +59,11 @@ def enter(user_agent: str | None) -> None:
     _user_agent.set(text if len(text) <= _LONGEST else "")
 
 
+def current() -> str:
+    """Give what the request came with that is being answered."""
+    return _user_agent.get()
+
+
 def best_wheel(filenames: Iterable[str]) -> str | None:
     """Choose the wheel that whoever asks would choose of one version; None if there is none.
 
@@ -67,12 +74,62 @@ def best_wheel(filenames: Iterable[str]) -> str | None:
     return min(found)[1] if found else None
 
 
-def _rank(filename: str, ranks: Mapping[tags.Tag, int]) -> int | None:
+def takes(requires_python: str) -> bool:
+    """Say whether whoever asks can use what requires these versions of Python (PEP 345)."""
+    environment = _environment(_user_agent.get())
+    if environment is None or not requires_python:
+        return True
+    return _allows(requires_python, environment["python_full_version"])
+
+
+def environment() -> Mapping[str, str] | None:
+    """Give what markers of requirements are about (PEP 508); None where that is not said."""
+    return _environment(_user_agent.get())
+
+
+@functools.lru_cache(maxsize=1000)
+def _allows(specifier: str, version: str) -> bool:
     try:
-        usable = parse_wheel_filename(filename)[3]
-    except InvalidWheelFilename:
+        return SpecifierSet(specifier).contains(version, prereleases=True)
+    except InvalidSpecifier:
+        return True
+
+
+@functools.lru_cache(maxsize=8)
+def _environment(user_agent: str) -> Mapping[str, str] | None:
+    said = _read(user_agent)
+    try:
+        release = Version(said.python or "").release
+    except InvalidVersion:
         return None
+    implementation = (said.implementation and said.implementation.name) or ""
+    system = (said.system and said.system.name) or ""
+    # All that there is: what is missing would be taken from this very machine.
+    return {
+        "extra": "",
+        "implementation_name": implementation.lower(),
+        "implementation_version": said.python or "",
+        "os_name": "nt" if system == "Windows" else "posix",
+        "platform_machine": said.cpu or "",
+        "platform_python_implementation": implementation,
+        "platform_release": "",
+        "platform_system": system,
+        "platform_version": "",
+        "python_full_version": said.python or "",
+        "python_version": ".".join(map(str, release[:2])),
+        "sys_platform": _PLATFORMS.get(system, ""),
+    }
+
+
+def _rank(filename: str, ranks: Mapping[tags.Tag, int]) -> int | None:
+    usable = _usable("-".join(filename.removesuffix(".whl").rsplit("-", 3)[1:]))
     return min((ranks[tag] for tag in usable if tag in ranks), default=None)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _usable(compressed: str) -> frozenset[tags.Tag]:
+    """Read the tags at the end of a wheel's name (PEP 425); few, of thousands of wheels."""
+    return tags.parse_tag(compressed) if compressed.count("-") == 2 else frozenset()  # noqa: PLR2004
 
 
 @functools.lru_cache(maxsize=8)

@@ -62,8 +62,8 @@ class Pages:
             store, upstreams, clock, self._health, self._findings, refresher, removal_grace
         )
         self.flights = PageFlights(revalidator, self._findings, keeps, clock)
-        # Told of each project of which a file has come.
-        self.on_file: Callable[[NormalizedName], None] = lambda _project: None
+        # Told of each file that has come.
+        self.on_file: Callable[[Wanted], None] = lambda _wanted: None
         self._outage_pages = OutagePages(store, self._publisher, self._health)
 
     def ensure(self, name: Name) -> PageState:
@@ -169,6 +169,13 @@ class Pages:
         """Note that something has come that lies beside a file."""
         self._outage_pages.note(project)
 
+    def is_worth_asking(self, project: NormalizedName) -> bool:
+        """Say whether a page is not stored, and nothing is known that keeps it from being had."""
+        if self.store.checked(project) is not None:
+            return False
+        known = self._findings.recall(project, stored=False)
+        return known is None and self._source(project, stored=False).available()
+
     def is_fresh(self, name: Name) -> bool:
         """Say whether a page is stored and fresh."""
         checked = self.store.checked(name)
@@ -235,13 +242,16 @@ class Pages:
 
     def is_outdated(self, wanted: Wanted, sha256: str) -> bool:
         """Say whether a page means another file by now than the one that came; see `outdated`."""
+        if wanted.digest and self.store.mentions(wanted.project, wanted.digest[1]):
+            # Nearly always so, and a page of thousands of files takes long to read.
+            return False
         return is_outdated(wanted, sha256, self.store.record(wanted.project))
 
     def note_stored(self, wanted: Wanted, sha256: str | None) -> None:
         """Note that a file has come; `sha256` is of one for which upstream names no digest."""
         if sha256 is not None:
             self._outage_pages.pin(wanted.project, wanted.filename, sha256)
-        self.on_file(wanted.project)
+        self.on_file(wanted)
         distribution = distribution_of(wanted.filename)
         if self.store.file(wanted.project, distribution).exists():
             # Metadata without its distribution is on no page of what is on disk.

@@ -47,11 +47,12 @@ def offered(detail: ProjectDetail, filename: str) -> File | None:
     for suffix in SIBLINGS:
         base = detail.file(filename.removesuffix(suffix)) if filename.endswith(suffix) else None
         if base is not None:
-            return _sibling(base, suffix)
+            return sibling(base, suffix)
     return None
 
 
-def _sibling(base: File, suffix: str) -> File | None:
+def sibling(base: File, suffix: str) -> File | None:
+    """Describe what belongs to a file, by the end of its name; None if there is no such thing."""
     if suffix == PROVENANCE:
         # That one is wherever upstream says.
         if base.provenance is None:

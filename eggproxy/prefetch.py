@@ -1,33 +1,89 @@
-"""Metadata on its way before it is asked for.
+"""What whoever resolves will ask for next: the metadata of a version, the pages of what it needs.
 
-Who resolves reads the page of a project, and then the metadata of its newest version. That way to
-upstream and back need not wait until the page is written, sent and read.
+Who reads a page asks then for the metadata of the newest version that suits, and who reads that for
+the pages of its dependencies. Each is a way to upstream and back that need not wait until the one
+before is written, sent and read.
 """
 
+from collections.abc import Iterator
+from contextvars import ContextVar
+
+from packaging.markers import UndefinedComparison
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
 from eggproxy import installers, policy
-from eggproxy.completion.versions import likely
+from eggproxy.completion.versions import newest_versions
 from eggproxy.model import File, ProjectDetail
 from eggproxy.names import METADATA
 from eggproxy.store import Record
 from eggproxy.transfer import Wanted
-from eggproxy.transfers import Transfers
 
-_ENDS = 200
-"""How many files of either end of a page are looked at: there the newest version is."""
+_KINDS = (".whl", ".tar.gz")
+_REQUIRES = b"requires-dist:"
 
-
-def prefetch_metadata(transfers: Transfers, detail: ProjectDetail, record: Record) -> None:
-    """Begin to fetch the metadata that whoever asks for this page will most likely ask for next."""
-    file = _next_wanted(detail)
-    if file is not None:
-        index = record.sources.get(file.filename.removesuffix(METADATA), record.index)
-        transfers.begin(Wanted.of(detail.name, file, index))
+_specifier: ContextVar[str] = ContextVar("specifier", default="")
 
 
-def _next_wanted(detail: ProjectDetail) -> File | None:
-    """Find the metadata of the wheel that suits, of the newest version."""
-    files = detail.files
-    ends = files if len(files) <= 2 * _ENDS else files[:_ENDS] + files[-_ENDS:]
-    promised = [file for file in ends if file.core_metadata]
-    wheel = installers.best_wheel(file.filename for file in likely(detail.name, promised))
-    return policy.offered(detail, wheel + METADATA) if wheel is not None else None
+def enter(specifier: str) -> None:
+    """Begin to fetch a page for the sake of these versions of its project."""
+    _specifier.set(specifier)
+
+
+def current() -> str:
+    """Give the versions for the sake of which a page is being fetched; empty if that is unknown."""
+    return _specifier.get()
+
+
+def next_wanted(detail: ProjectDetail, record: Record) -> Wanted | None:
+    """Find the metadata that whoever asks for this page will most likely ask for next."""
+    file = _next_metadata(detail)
+    if file is None:
+        return None
+    index = record.sources.get(file.filename.removesuffix(METADATA), record.index)
+    return Wanted.of(detail.name, file, index)
+
+
+def _next_metadata(detail: ProjectDetail) -> File | None:
+    """Find the metadata of the wheel that suits, of the newest version that has one."""
+    files = [file for file in detail.files if file.filename.endswith(_KINDS)]
+    try:
+        allowed = SpecifierSet(_specifier.get())
+    except InvalidSpecifier:
+        allowed = SpecifierSet()
+    for version, candidates in newest_versions(files):
+        usable = {
+            file.filename: file
+            for file in candidates
+            if not file.yanked and installers.takes(file.requires_python or "")
+        }
+        if not usable or not allowed.contains(version, prereleases=True):
+            continue
+        wheel = installers.best_wheel(name for name in usable if name.endswith(".whl"))
+        if wheel is not None:
+            return policy.sibling(usable[wheel], METADATA)
+        if not all(name.endswith(".whl") for name in usable):
+            # It will be built from source.
+            return None
+    return None
+
+
+def dependencies(metadata: bytes) -> Iterator[Requirement]:
+    """Name what an installation needs besides, by its core metadata, where an installer asks.
+
+    Not what extras need; nothing for an installer that does not say what it runs on.
+    """
+    environment = installers.environment()
+    if environment is None:
+        return
+    for line in metadata.replace(b"\r\n", b"\n").partition(b"\n\n")[0].split(b"\n"):
+        if not line.lower().startswith(_REQUIRES) or b"extra" in line.partition(b";")[2]:
+            continue
+        try:
+            requirement = Requirement(line[len(_REQUIRES) :].decode().strip())
+            marker = requirement.marker
+            is_needed = marker is None or marker.evaluate(dict(environment))
+        except (InvalidRequirement, UndefinedComparison, UnicodeDecodeError):
+            continue
+        if is_needed and requirement.url is None:
+            yield requirement

@@ -25,9 +25,6 @@ from eggproxy.upstream import Fetched, Missing, NotModified, PageSource, Upstrea
 
 log = logging.getLogger("eggproxy")
 
-Said = tuple[ProjectDetail, Record]
-"""What a page says, and what is known of it besides."""
-
 WITHDRAWN_FOR = 3600.0
 """Seconds for which metadata that upstream does not have is not promised, at least."""
 
@@ -50,10 +47,8 @@ class Refresher:
         self._upstreams = upstreams
         self._clock = clock
         self._turns = Turns()
-        # Told of a page that is new or has changed; reads what it says, if somebody has to know.
-        self.on_read: Callable[[NormalizedName, Callable[[], Said | None]], None] = (
-            lambda _name, _read: None
-        )
+        # Told what a page says that is new or has changed, before anything of it is written.
+        self.on_read: Callable[[ProjectDetail, Record], None] = lambda _detail, _record: None
         # Has another process take a new page, as `take_new` does.
         self.elsewhere: Callable[[NormalizedName, Sequence[Fetched], str], Taken] = (
             lambda _name, _pages, _digest: Taken.NOT
@@ -132,17 +127,11 @@ class Refresher:
             taken = self.elsewhere(name, pages, digest)
             if taken is not Taken.NOT and self._store.adopt(name):
                 if taken is Taken.COMPLETE:
-                    self.on_read(name, lambda: self._said(name))
                     return None, True
-                said = self._said(name)
-                if said is not None:
-                    self.on_read(name, lambda: said)
-                    return said[0], False
+                record = self._store.record(name, seen=True)
+                if record is not None and record.detail is not None:
+                    return record.detail, False
         return self._take(name, pages, digest, old), False
-
-    def _said(self, name: NormalizedName) -> Said | None:
-        record = self._store.record(name, seen=True)
-        return None if record is None or record.detail is None else (record.detail, record)
 
     def _take(
         self,
@@ -200,13 +189,20 @@ class Refresher:
             )
             outdated += _replaced(old.detail, detail)
         self._remove(name, outdated)
-        self.on_read(name, lambda: (detail, record))
+        self._tell(detail, record)
         self._publisher.put(name, record, detail, self._clock())
         # A transfer may have ended meanwhile; one that ends from now on finds the new record.
         self._remove(name, outdated)
         if detail.is_quarantined:
             self._store.set_aside(name)
         return detail
+
+    def _tell(self, detail: ProjectDetail, record: Record) -> None:
+        try:
+            self.on_read(detail, record)
+        except Exception:
+            # The page itself must not suffer.
+            log.exception("%s: cannot fetch metadata ahead; please report it", detail.name)
 
     def _remove(self, name: NormalizedName, filenames: Iterable[str]) -> None:
         """Remove stored files that the page no longer means, and what belongs to them."""

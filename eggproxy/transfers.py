@@ -91,6 +91,8 @@ class Transfers:
         # What this very process writes, of which all news come by themselves.
         self._led: set[str] = set()
         self._flights: Flights[str, None] = Flights("transfer")
+        # What is wanted by those under way, the last one of each name.
+        self._wanted: dict[tuple[NormalizedName, str], Wanted] = {}
         self._chains: Remembered[str, str] = Remembered(
             seconds=FAILURE_MEMORY, limit=1000, clock=time.monotonic
         )
@@ -130,6 +132,10 @@ class Transfers:
                 news.wait(_LOOK_ALL_THE_SAME if key in self._led else _LOOK)
         return Whole(joined, self._chains.get(key) or "")
 
+    def under_way(self, project: NormalizedName, filename: str) -> Wanted | None:
+        """Tell what is wanted of a file that is on its way here; None if it is not."""
+        return self._wanted.get((project, filename))
+
     def begin(self, wanted: Wanted) -> None:
         """Start a file's transfer for whoever will want it; what comes of it shows then."""
         partial = self._store.partial(wanted.project, wanted.filename, wanted.identity)
@@ -144,7 +150,8 @@ class Transfers:
     def _fly(self, key: str, wanted: Wanted, partial: Partial) -> tuple[Future[None], bool]:
         flight, joined = self._flights.join(key, lambda: self._bring(wanted, partial))
         if not joined:
-            flight.add_done_callback(lambda _flight: self._end(key))
+            self._wanted[wanted.project, wanted.filename] = wanted
+            flight.add_done_callback(lambda _flight: self._end(key, wanted))
         return flight, joined
 
     def _news_of(self, key: str) -> threading.Condition:
@@ -157,7 +164,8 @@ class Transfers:
             self._written.add(key)
             news.notify_all()
 
-    def _end(self, key: str) -> None:
+    def _end(self, key: str, wanted: Wanted) -> None:
+        self._wanted.pop((wanted.project, wanted.filename), None)
         news = self._news_of(key)
         with news:
             self._written.discard(key)

@@ -44,6 +44,14 @@ def is_there(pid: int) -> bool:
         return False
 
 
+def name_of(pid: int) -> str:
+    """Tell what a process is called; nothing if it has gone."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except FileNotFoundError:
+        return ""
+
+
 def written_by(pid: int) -> int:
     """Count the bytes that a process has written."""
     facts = dict(line.split(": ") for line in Path(f"/proc/{pid}/io").read_text().splitlines())
@@ -142,9 +150,10 @@ def test_workers__each_has_its_own(tmp_path: Path, upstream: Upstream) -> None:
     upstream.add("small", "small-1.0.tar.gz", b"x")
     with serving(tmp_path, upstream.index_url, workers=2) as server:
         assert server.get("/pypi/small/").status == 200
-        named = [
-            Path(f"/proc/{pid}/comm").read_text().strip()
-            for worker in children(server.process.pid)
-            for pid in children(worker)
-        ]
-        assert named.count("eggproxy-pages") == 2
+
+        def names() -> list[str]:
+            workers = children(server.process.pid)
+            return [name_of(pid) for worker in workers for pid in children(worker)]
+
+        # Who answered was the first of them, and the other may still be starting.
+        wait_until(lambda: names().count("eggproxy-pages") == 2)

@@ -1,11 +1,16 @@
-"""Metadata that will be asked for next is on its way before that: of one wheel, the right one."""
+"""What will be asked for next is on its way before that: the right metadata, and pages."""
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from eggproxy import installers
+from eggproxy import installers, prefetch
+from eggproxy.lookahead import PAGES
+from eggproxy.model import File, ProjectDetail
+from eggproxy.names import NormalizedName
+from eggproxy.store import Record, Validators
 from tests.frontends import FRONT_ENDS
 from tests.servers import JSON, Server, serving, wait_until
 from tests.upstream import Upstream
@@ -163,3 +168,152 @@ def test_best_wheel__none_suits() -> None:
     """Where no wheel suits, none is chosen."""
     installers.enter(DEBIAN)
     assert installers.best_wheel([WHEELS["musl"], WHEELS["Windows"], "foo-2.0.tar.gz"]) is None
+
+
+def requiring(name: str, *requires: str, version: str = "1.0") -> tuple[str, bytes]:
+    """Name a wheel for all, and write its metadata."""
+    lines = [f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}"]
+    lines += [f"Requires-Dist: {each}" for each in requires]
+    return f"{name.replace('-', '_')}-{version}-py3-none-any.whl", "\n".join(
+        [*lines, "", "About it."]
+    ).encode()
+
+
+def offer(upstream: Upstream, name: str, *requires: str, version: str = "1.0") -> None:
+    """Have upstream list a wheel that requires others."""
+    filename, metadata = requiring(name, *requires, version=version)
+    upstream.add(name, filename, b"no wheel at all", metadata=metadata)
+
+
+def pages(upstream: Upstream) -> list[str]:
+    """Name the projects whose pages upstream was asked for."""
+    return [request.path.split("/")[2] for request in upstream.asked(kind="page")]
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_prefetch__of_thousands_of_versions(
+    tmp_path: Path, upstream: Upstream, *, large: bool
+) -> None:
+    """The newest version is found in any order, as the public index has them: by their letters."""
+    versions = [f"1.{minor}.{patch}" for minor in range(12) for patch in range(60 if large else 5)]
+    promise(upstream, *(f"foo-{version}-py3-none-any.whl" for version in sorted(versions)))
+    with serving(tmp_path, upstream.index_url, prefetch_metadata=1) as server:
+        assert server.get("/pypi/foo/", user_agent=DEBIAN).status == 200
+        wait_until(lambda: stored(server) == {f"foo-{versions[-1]}-py3-none-any.whl.metadata"})
+    assert len(upstream.asked(".metadata")) == 1
+
+
+@pytest.mark.parametrize("front_end", FRONT_ENDS)
+def test_ahead__of_the_client(tmp_path: Path, upstream: Upstream, front_end: str) -> None:
+    """One question for a page brings the pages and metadata of all that it needs, once each."""
+    offer(upstream, "top", "middle>=1", "Other.Thing")
+    offer(upstream, "middle", "base<2")
+    offer(upstream, "base", version="1.5")
+    offer(upstream, "base", version="2.0")
+    offer(upstream, "other-thing", "top")
+    with serving(tmp_path, upstream.index_url, front_end=front_end, prefetch_metadata=1) as server:
+        assert server.get("/pypi/top/", user_agent=DEBIAN).status == 200
+        wait_until(lambda: len(stored(server)) == 4)
+        assert "base-1.5-py3-none-any.whl.metadata" in stored(server)
+        with upstream.down():
+            for project in ("middle", "base", "other-thing"):
+                assert server.get(f"/pypi/{project}/").status == 200
+    assert sorted(pages(upstream)) == ["base", "middle", "other-thing", "top"]
+
+
+def test_ahead__only_what_is_needed(tmp_path: Path, upstream: Upstream) -> None:
+    """Extras, other systems, other Pythons and direct references are not for who asks."""
+    offer(
+        upstream,
+        "top",
+        *("extra-thing; extra == 'more'", "windows-thing; sys_platform == 'win32'"),
+        *("old-thing; python_version < '3.8'", "direct @ https://index.example/direct.whl"),
+        *("nonsense >> 1", "../escape", "needed; platform_machine == 'x86_64'"),
+    )
+    offer(upstream, "needed")
+    with serving(tmp_path, upstream.index_url, prefetch_metadata=1) as server:
+        assert server.get("/pypi/top/", user_agent=DEBIAN).status == 200
+        wait_until(lambda: "needed-1.0-py3-none-any.whl.metadata" in stored(server))
+    assert pages(upstream) == ["top", "needed"]
+    assert "report it" not in server.log
+
+
+def test_ahead__for_nobody_in_particular(tmp_path: Path, upstream: Upstream) -> None:
+    """Who does not say what it runs on has the metadata fetched, and no page."""
+    offer(upstream, "top", "needed")
+    offer(upstream, "needed")
+    with serving(tmp_path, upstream.index_url, prefetch_metadata=1) as server:
+        assert server.get("/pypi/top/").status == 200
+        wait_until(lambda: len(stored(server)) == 1)
+        # It would have begun before this.
+        assert server.get("/pypi/top/top-1.0-py3-none-any.whl").status == 200
+    assert pages(upstream) == ["top"]
+
+
+def test_ahead__only_so_far(tmp_path: Path, upstream: Upstream) -> None:
+    """However long the chain that somebody has published, one request ends in time."""
+    for number in range(PAGES + 20):
+        offer(upstream, f"link{number}", f"link{number + 1}")
+    with serving(tmp_path, upstream.index_url, prefetch_metadata=1) as server:
+        assert server.get("/pypi/link0/", user_agent=DEBIAN).status == 200
+        wait_until(lambda: len(stored(server)) == 1 + PAGES)
+        # The next would have begun before this.
+        last = f"link{PAGES}"
+        assert server.get(f"/pypi/{last}/{last}-1.0-py3-none-any.whl").status == 200
+    assert len(pages(upstream)) == 1 + PAGES
+
+
+def test_ahead__not_what_is_ours(tmp_path: Path, upstream: Upstream) -> None:
+    """A name that is ours is asked about nowhere, whoever requires it."""
+    offer(upstream, "top", "our-tool", "needed")
+    offer(upstream, "our-tool")
+    offer(upstream, "needed")
+    with serving(tmp_path, upstream.index_url, prefetch_metadata=1, reserve="our-*") as server:
+        assert server.get("/pypi/top/", user_agent=DEBIAN).status == 200
+        wait_until(lambda: "needed-1.0-py3-none-any.whl.metadata" in stored(server))
+    assert sorted(pages(upstream)) == ["needed", "top"]
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        (["foo-3.0b1-py3-none-any.whl", UNIVERSAL], UNIVERSAL),
+        (["foo-3.0b1-py3-none-any.whl"], "foo-3.0b1-py3-none-any.whl"),
+        ([UNIVERSAL, "foo-2.0.post1-py3-none-any.whl"], "foo-2.0.post1-py3-none-any.whl"),
+        ([UNIVERSAL, "foo-3.0.tar.gz"], None),
+        ([UNIVERSAL, "foo-3.0-cp313-cp313-win_amd64.whl"], UNIVERSAL),
+        ([UNIVERSAL, "foo-v3-py3-none-any.whl"], "foo-v3-py3-none-any.whl"),
+        ([UNIVERSAL, "foo.whl", "foo-rubbish-py3-none-any.whl", "foo-9.zip"], UNIVERSAL),
+        ([], None),
+    ],
+)
+def test_next_wanted(files: list[str], expected: str | None) -> None:
+    """It is of the newest final version that suits, as an installer chooses; nothing to build."""
+    installers.enter(DEBIAN)
+    wanted = next_wanted_of([entry(name) for name in files])
+    assert wanted == (expected and f"{expected}.metadata")
+
+
+def test_next_wanted__what_is_no_choice() -> None:
+    """What is yanked, for another Python, or not allowed by who requires it, is passed over."""
+    installers.enter(DEBIAN)
+    newer = "foo-3.0-py3-none-any.whl"
+    for hidden in (entry(newer, yanked="bad"), entry(newer, requires_python=">=3.12")):
+        assert next_wanted_of([entry(UNIVERSAL), hidden]) == UNIVERSAL + ".metadata"
+    prefetch.enter("<3")
+    assert next_wanted_of([entry(UNIVERSAL), entry(newer)]) == UNIVERSAL + ".metadata"
+    prefetch.enter("")
+    odd = entry(newer, requires_python="about 3")
+    assert next_wanted_of([entry(UNIVERSAL), odd]) == newer + ".metadata"
+
+
+def entry(filename: str, **facts: Any) -> File:
+    """List a file whose metadata is promised."""
+    return File(filename=filename, url=f"/{filename}", hashes={}, core_metadata=True, **facts)
+
+
+def next_wanted_of(files: list[File]) -> str | None:
+    """Name what will be wanted next of a page with these files."""
+    detail = ProjectDetail(name=NormalizedName("foo"), files=files)
+    wanted = prefetch.next_wanted(detail, Record(url="", validators=Validators()))
+    return wanted.filename if wanted is not None else None

@@ -1,6 +1,8 @@
 """The versions of a project, by the names of its files; pure."""
 
-from collections.abc import Callable, Iterable
+import heapq
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from packaging.version import InvalidVersion, Version
 
@@ -11,6 +13,8 @@ from eggproxy.names import NormalizedName, normalize
 
 _OLDEST = Version("0.dev0")
 _SDIST = ".tar.gz"
+_NEWEST = 32
+_RELEASE = re.compile(r"v?([0-9]{1,18}(?:\.[0-9]{1,18})*)", re.ASCII)
 
 
 class _Reader:
@@ -64,6 +68,50 @@ def versions_of(project: NormalizedName, files: Iterable[File]) -> list[str] | N
 def newest_first(project: NormalizedName, files: Iterable[File]) -> list[File]:
     """Order files by version: those that most clients want come first."""
     return sorted(files, key=_ranking(project), reverse=True)
+
+
+def newest_versions(files: Sequence[File]) -> Iterator[tuple[Version, list[File]]]:
+    """Give the versions of wheels and sdists, the newest first, each with its files.
+
+    Those that are final, and those before a first final one only if there is none; only of the
+    newest `_NEWEST` releases, for there can be thousands.
+    """
+    names = [
+        # A wheel's is between its first two dashes, whatever project it is of.
+        name.partition("-")[2].partition("-")[0]
+        if (name := file.filename).endswith(".whl")
+        else name.removesuffix(_SDIST).rpartition("-")[2]
+        for file in files
+    ]
+    alike: dict[tuple[int, ...], list[str]] = {}
+    for name in dict.fromkeys(names):
+        alike.setdefault(_release(name), []).append(name)
+    early: list[tuple[str, Version]] = []
+    has_final = False
+    for release in heapq.nlargest(_NEWEST, alike):
+        versions = {name: version for name in alike[release] if (version := _parsed(name))}
+        for name in sorted(versions, key=versions.__getitem__, reverse=True):
+            if versions[name].is_prerelease:
+                early.append((name, versions[name]))
+            else:
+                has_final = True
+                yield versions[name], _picked(files, names, name)
+    if not has_final:
+        for name, version in early:
+            yield version, _picked(files, names, name)
+
+
+def _picked(files: Sequence[File], names: Sequence[str], name: str) -> list[File]:
+    return [file for file, other in zip(files, names, strict=True) if other == name]
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """Read the numbers that a version begins with, by which most can be put in order."""
+    try:
+        return tuple(map(int, version.split(".")))
+    except ValueError:
+        found = _RELEASE.match(version)
+        return tuple(map(int, found[1].split("."))) if found else ()
 
 
 def likely(project: NormalizedName, files: Iterable[File]) -> list[File]:

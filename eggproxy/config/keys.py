@@ -141,7 +141,7 @@ KEYS = (
         "boolean",
         "1",
         "1 or 0",
-        "Whether to fetch the metadata of a new page's newest version with the page: 1 or 0.",
+        "Whether to fetch ahead what pip and uv want next, metadata and pages: 1 or 0.",
     ),
     Key(
         "packages_directory",

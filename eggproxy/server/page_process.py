@@ -7,23 +7,28 @@ there is no such process, and tells what is to be told.
 """
 
 import ctypes
+import functools
 import gc
 import logging
 import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NoReturn, Self
 
 import msgspec
 
+from eggproxy import installers, prefetch
 from eggproxy.channels import refreshers
 from eggproxy.config import Configuration
+from eggproxy.model import ProjectDetail
 from eggproxy.names import NormalizedName
 from eggproxy.outcome import Taken
 from eggproxy.server import memory
+from eggproxy.store import Record
+from eggproxy.transfer import Wanted
 from eggproxy.turns import Turns
 from eggproxy.upstream import Fetched
 
@@ -48,10 +53,16 @@ class _Work(msgspec.Struct, frozen=True):
     name: NormalizedName
     pages: list[Fetched]
     digest: str
+    user_agent: str
+    specifier: str
 
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Work).decode
+_decode_wanted = msgspec.msgpack.Decoder(Wanted).decode
+
+# What is said before the page is in place: what will most likely be asked for next.
+_WANTED = b"w"
 
 
 class PageProcess:
@@ -78,26 +89,34 @@ class PageProcess:
         return cls(pid, ours)
 
     def take(
-        self, channel: str, name: NormalizedName, pages: Sequence[Fetched], digest: str
+        self,
+        channel: str,
+        fetch_ahead: Callable[[Wanted], None],
+        name: NormalizedName,
+        pages: Sequence[Fetched],
+        digest: str,
     ) -> Taken:
         """Have a page that is new read and put in place, or leave that to the caller.
 
-        The caller holds the page's lock.
+        The caller holds the page's lock. `fetch_ahead` is told as soon as it is known what whoever
+        asks for the page will most likely ask for next.
         """
         size = sum(len(page.body) for page in pages)
         if not self._alive or size < WORTH or any(page.detail for page in pages):
             return Taken.NOT
-        work = _encode(_Work(channel, name, list(pages), digest))
+        known = installers.current(), prefetch.current()
+        work = _encode(_Work(channel, name, list(pages), digest, *known))
         with self._turns.turn(size):
-            return self._done(work)
+            return self._done(work, fetch_ahead)
 
-    def _done(self, work: bytes) -> Taken:
+    def _done(self, work: bytes, fetch_ahead: Callable[[Wanted], None]) -> Taken:
         if not self._alive:
             return Taken.NOT
         try:
             _send(self._connection, work)
-            answer = self._connection.recv(1)
-        except OSError:
+            while (answer := self._connection.recv(1)) == _WANTED:
+                fetch_ahead(_decode_wanted(_receive(self._connection) or b""))
+        except (OSError, msgspec.DecodeError):
             answer = b""
         if not answer:
             self._give_up()
@@ -125,10 +144,15 @@ def _run(configuration: Configuration, connection: socket.socket, server: int) -
         _settle(connection, server)
         memory.keep_memory_together()
         takers = refreshers(configuration)
+        if configuration.prefetch_metadata:
+            for taker in takers.values():
+                taker.on_read = functools.partial(_tell, connection)
         memory.relieve_collector()
         while (work := _receive(connection)) is not None:
             job = _decode(work)
             del work
+            installers.enter(job.user_agent)
+            prefetch.enter(job.specifier)
             try:
                 taken = takers[job.channel].take_new(job.name, job.pages, job.digest)
             except Exception:  # noqa: BLE001  the server meets it too, and tells of it
@@ -139,6 +163,14 @@ def _run(configuration: Configuration, connection: socket.socket, server: int) -
         pass
     finally:
         os._exit(0)
+
+
+def _tell(connection: socket.socket, detail: ProjectDetail, record: Record) -> None:
+    """Tell the server what it can fetch meanwhile."""
+    wanted = prefetch.next_wanted(detail, record)
+    if wanted is not None:
+        connection.sendall(_WANTED)
+        _send(connection, _encode(wanted))
 
 
 def _settle(connection: socket.socket, server: int) -> None:

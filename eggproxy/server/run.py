@@ -64,7 +64,9 @@ def make_application(
     front.prepare(configuration)
     if process is not None:
         for name, channel in front.channels.items():
-            channel.pages.refresher.elsewhere = functools.partial(process.take, name)
+            channel.pages.refresher.elsewhere = functools.partial(
+                process.take, name, channel.fetch_ahead
+            )
     return Application(front, AccessLog() if log_requests else None)
 
 

@@ -188,6 +188,13 @@ class EggsDirectory:
         except OSError as error:
             raise StorageError(str(self._record(project)), str(error.strerror)) from error
 
+    def mentions(self, project: NormalizedName, word: str) -> bool:
+        """Say whether a word stands in the record of a page, which is not read for it."""
+        try:
+            return word.encode() in self._record(project).read_bytes()
+        except OSError:
+            return False
+
     def adopt(self, project: NormalizedName) -> bool:
         """Note that another process has put a page in place, under a lock held here; if it has."""
         try:
