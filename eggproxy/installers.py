@@ -5,6 +5,7 @@ request came with is known to the thread that answers it, and to those it starts
 """
 
 import functools
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
@@ -15,6 +16,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 _LONGEST = 2000
+_PARTS, _MOST_TAGS = 3, 200
 _MACHINE = re.compile(r"[0-9a-z_]{1,20}", re.ASCII)
 
 # Where nothing is said of it: what all living distributions have, and more.
@@ -126,10 +128,13 @@ def _rank(filename: str, ranks: Mapping[tags.Tag, int]) -> int | None:
     return min((ranks[tag] for tag in usable if tag in ranks), default=None)
 
 
-@functools.lru_cache(maxsize=10_000)
+@functools.lru_cache(maxsize=2000)
 def _usable(compressed: str) -> frozenset[tags.Tag]:
     """Read the tags at the end of a wheel's name (PEP 425); few, of thousands of wheels."""
-    return tags.parse_tag(compressed) if compressed.count("-") == 2 else frozenset()  # noqa: PLR2004
+    parts = compressed.split("-")
+    # The name of a wheel can stand for a million of them.
+    many = math.prod(part.count(".") + 1 for part in parts) > _MOST_TAGS
+    return frozenset() if many or len(parts) != _PARTS else tags.parse_tag(compressed)
 
 
 @functools.lru_cache(maxsize=8)

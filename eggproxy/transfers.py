@@ -232,7 +232,9 @@ class Transfers:
             if self.is_outdated(wanted, sha256 or ""):
                 # Its page has changed while it was put in place.
                 self._store.remove_file(wanted.project, wanted.filename)
-                raise OutdatedFileError(wanted.project, wanted.filename)
+                error = OutdatedFileError(wanted.project, wanted.filename)
+                log.warning("%s/%s: %s", wanted.project, wanted.filename, error)
+                raise error
             # Not under the file's lock: nobody ever holds two.
             self._on_stored(wanted, sha256)
             return

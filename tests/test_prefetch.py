@@ -25,6 +25,9 @@ WHEELS = {
     "Windows": "foo-2.0-cp311-cp311-win_amd64.whl",
     "other Python": "foo-2.0-cp313-cp313-manylinux_2_17_x86_64.whl",
 }
+BOMB = "foo-3.0-" + "-".join(f"{tag}.a.b.c.d.e.f.g" for tag in ("py3", "none", "any")) + ".whl"
+"""A name that stands for 512 tags; with some more letters, for millions."""
+
 METADATA = b"Metadata-Version: 2.1\nName: foo\nVersion: 2.0\n"
 
 
@@ -278,6 +281,10 @@ def test_ahead__not_what_is_ours(tmp_path: Path, upstream: Upstream) -> None:
     ("files", "expected"),
     [
         (["foo-3.0b1-py3-none-any.whl", UNIVERSAL], UNIVERSAL),
+        (
+            [f"foo-3.0-{'.'.join('abcdefghij' * 3)}-{'.'.join('py3' * 20)}-any.whl", UNIVERSAL],
+            UNIVERSAL,
+        ),
         (["foo-3.0b1-py3-none-any.whl"], "foo-3.0b1-py3-none-any.whl"),
         ([UNIVERSAL, "foo-2.0.post1-py3-none-any.whl"], "foo-2.0.post1-py3-none-any.whl"),
         ([UNIVERSAL, "foo-3.0.tar.gz"], None),
