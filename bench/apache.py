@@ -69,8 +69,8 @@ Alias /pypi "{eggs}"
 """
 
 
-# How eggproxy's configuration has files sent: a plain Apache that does the same shows what eggproxy
-# itself adds, and that is what the target is for.
+# How eggproxy's configuration has files sent. What eggproxy itself adds shows beside a plain Apache
+# that does the same, and where neither does.
 SENDFILE = "EnableSendfile On\n"
 
 
@@ -105,12 +105,13 @@ class _Comparison:
     target: float | None = None
 
 
-_PAGE, _FILE = "stored page, mod_python", "stored file of 10 KB, mod_python"
+_PAGE, _FILE = "stored page, mod_python", "10 KB file, mod_python"
 _COMPARISONS = (
     _Comparison("page, a handler that does nothing", "nothing", "plain"),
     _Comparison(_PAGE, "mod_python", "plain", target=1.35),
-    _Comparison(_FILE, "mod_python", "sending", file=True, target=1.1),
-    _Comparison(f"{_FILE}, beside Apache's defaults", "mod_python", "plain", file=True),
+    _Comparison(f"{_FILE}, both by sendfile", "mod_python", "sending", file=True, target=1.1),
+    _Comparison(f"{_FILE}, neither by sendfile", "reading", "plain", file=True, target=1.1),
+    _Comparison(f"{_FILE}, beside plain Apache", "mod_python", "plain", file=True, target=1.1),
 )
 
 
@@ -150,12 +151,13 @@ def _servers(
     eggs = home / "eggs"
     with ExitStack() as stack:
         # Of prefork there is a process for each connection.
-        _, python = _mod_python(stack, home, eggs, index, mpm)
+        _, python = _mod_python(stack, home, index, mpm)
         for path in ("small/", f"small/{name}"):
             get(python.url + path, JSON)
         load(lab, python, "small/", JSON, CONNECTIONS)
         yield {
             "mod_python": python,
+            "reading": _mod_python(stack, home, index, mpm, without=SENDFILE.strip())[1],
             "nothing": _declining(stack, eggs, mpm),
             "plain": _plain(stack, eggs, mpm),
             "sending": _plain(stack, eggs, mpm, SENDFILE),
@@ -166,7 +168,7 @@ def memory(lab: Lab) -> Iterator[Row]:
     """Measure by how much a child of httpd grows over many requests, once it is warm."""
     with ExitStack() as stack:
         home, name, index = _index(stack, lab)
-        server, site = _mod_python(stack, home, home / "eggs", index, "prefork")
+        server, site = _mod_python(stack, home, index, "prefork")
         for what, path in (("page", "small/"), ("file of 10 KB", f"small/{name}")):
             _ask_often(site.url + path, WARM)
             before = _resident(server.process.pid)
@@ -213,13 +215,13 @@ def _write_index(root: Path) -> str:
 
 
 def _mod_python(
-    stack: ExitStack, home: Path, eggs: Path, index: str, mpm: httpd.Mpm
+    stack: ExitStack, home: Path, index: str, mpm: httpd.Mpm, without: str = ""
 ) -> tuple[httpd.Httpd, _Site]:
-    """Run the configuration that `eggproxy apache-config` prints."""
-    config = write_configuration(home / "eggproxy.conf", eggs, index, update_interval=24)
+    """Run the configuration that `eggproxy apache-config` prints, but for one directive."""
+    config = write_configuration(home / "eggproxy.conf", home / "eggs", index, update_interval=24)
     root = stack.enter_context(httpd.public_directory())
     server = stack.enter_context(
-        apache_site("mod_python", root, config, mpm=mpm, processes=_processes(mpm))
+        apache_site("mod_python", root, config, mpm=mpm, processes=_processes(mpm), without=without)
     )
     return server, _Site("mod_python", _Family(server.process.pid), f"{server.url}/pypi/")
 

@@ -57,11 +57,13 @@ def apache_site(  # noqa: PLR0913  each is one thing that a test may want otherw
     port: int | None = None,
     more: str = "",
     more_modules: tuple[str, ...] = (),
+    without: str = "",
     user: str | None = None,
 ) -> Iterator[Httpd]:
     """Serve what a configuration file says, in a virtual host of its own or in all there are.
 
-    `more` are further directives, which need `more_modules`; `user` starts it, instead of root.
+    `more` are further directives, which need `more_modules`, and `without` is one that is left out;
+    `user` starts it, instead of root.
     """
     port = port or httpd.free_port()
     for name in {"python", "wsgi"} & set(APACHE_MODULES[module]):
@@ -70,9 +72,10 @@ def apache_site(  # noqa: PLR0913  each is one thing that a test may want otherw
     options = ["--server-name", f"127.0.0.1:{port}"] if own_host else []
     printed = print_configuration(module, config_file, *options)
     assert printed.returncode == 0, printed.stderr
+    assert without in printed.stdout
     directives = [
         _VARIABLES.format(root=root),
-        _within_reach(printed.stdout),
+        _within_reach(printed.stdout.replace(without, "") if without else printed.stdout),
         default_host(root, port),
         more,
     ]
