@@ -169,8 +169,10 @@ def _tell(connection: socket.socket, detail: ProjectDetail, record: Record) -> N
     """Tell the server what it can fetch meanwhile."""
     wanted = prefetch.next_wanted(detail, record)
     if wanted is not None:
+        # First written, then announced: nobody is to wait for what cannot be written.
+        said = _encode(wanted)
         connection.sendall(_WANTED)
-        _send(connection, _encode(wanted))
+        _send(connection, said)
 
 
 def _settle(connection: socket.socket, server: int) -> None:
