@@ -63,12 +63,15 @@ class Moved:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Text:
-    """A short answer that is made, not stored."""
+    """An answer whose bytes are in memory: made for it, or not stored yet."""
 
     body: bytes
     content_type: str
     cache_control: str = "no-cache"
     cache_status: str | None = None
+    chain: str = ""
+    etag: str | None = None
+    encoding: str | None = None
     vary: str | None = None
 
 

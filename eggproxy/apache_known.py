@@ -26,7 +26,7 @@ MOMENT = 0.1
 same: an outage, for example, may begin that much later."""
 
 # Whoever sends one of these is answered otherwise, or may be.
-_SPECIAL = ("If-None-Match", "Range", "If-Range", "Authorization", "Via")
+_SPECIAL = ("If-None-Match", "Range", "If-Range", "Authorization", "CDN-Loop")
 
 Words = tuple[str | None, ...]
 """All that tells one plain request from another."""

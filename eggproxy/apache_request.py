@@ -81,6 +81,6 @@ def request_of(req: ApacheRequest, prefix: str | None) -> Request:
         req.user,
         header("Authorization"),
         req.useragent_ip,
-        header("Via"),
+        header("CDN-Loop"),
         header("User-Agent"),
     )

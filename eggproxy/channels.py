@@ -30,7 +30,7 @@ from eggproxy.siblings import Siblings
 from eggproxy.store import EggsDirectory, Record
 from eggproxy.transfer import Wanted
 from eggproxy.transfers import Transfers
-from eggproxy.upstream import FlatUpstream, Hosts, Member, Several, Upstream, Upstreams, via
+from eggproxy.upstream import FlatUpstream, Hosts, Member, Several, Upstream, Upstreams, loops
 
 log = logging.getLogger("eggproxy")
 
@@ -204,7 +204,7 @@ def _upstream(configuration: Configuration, index: IndexSettings) -> Upstream:
         ca_certificate=index.ca_certificate,
         hosts=Hosts(index.index, index.allow_hosts),
         update_interval=index.update_interval,
-        identity=via.identity(configuration.eggs_directory),
+        identity=loops.identity(configuration.eggs_directory),
         offline=configuration.offline,
         max_page_size=configuration.max_page_size,
     )

@@ -18,7 +18,7 @@ from eggproxy.paths import ChannelTarget
 from eggproxy.recalling import Recaller, preference_of
 from eggproxy.responses import Request, Response
 from eggproxy.upload import NoBody, RequestBody, Uploads
-from eggproxy.upstream import via
+from eggproxy.upstream import loops
 
 log = logging.getLogger("eggproxy")
 
@@ -62,7 +62,7 @@ class Front:
         self._displacer = Displacer(self.packages, [each.store for each in self.channels.values()])
         for channel in self.channels.values():
             channel.on_ours = self._displacer.start
-        self._identity = via.identity(configuration.eggs_directory)
+        self._identity = loops.identity(configuration.eggs_directory)
         self.hot = HotAnswers(room=room)
         self.recaller = Recaller(self.hot, self.access, self.packages, self.channels)
         self.uploads = Uploads(
@@ -93,7 +93,7 @@ class Front:
 
     def is_loop(self, request: Request) -> bool:
         """Say whether a request has come from this very proxy, at some remove."""
-        return request.via is not None and self._identity in request.via
+        return request.cdn_loop is not None and self._identity in request.cdn_loop
 
     def finish(self) -> None:
         """Do what has been put off to a quiet moment."""
@@ -142,7 +142,7 @@ class Front:
         self._look()
         path = paths.decode(request.raw_path)
         preference = preference_of(request)
-        via.enter(request.via, self._identity)
+        loops.enter(request.cdn_loop, self._identity)
         installers.enter(request.user_agent)
         target = paths.resolve(path, mounted=request.mounted, channels=self.channels)
         channel = self._main

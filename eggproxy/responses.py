@@ -39,8 +39,8 @@ class Request(NamedTuple):
     authorization: str | None = None
     # The address of the peer, as the server around knows it.
     client: str | None = None
-    # Through which proxies it has come (RFC 9110, 7.6.3).
-    via: str | None = None
+    # Through which proxies it has come (RFC 8586).
+    cdn_loop: str | None = None
     user_agent: str | None = None
 
     def __repr__(self) -> str:
@@ -169,19 +169,26 @@ def of_moved(answer: Moved, request: Request) -> Response:
 
 
 def of_text(answer: Text, request: Request, status: HTTPStatus = HTTPStatus.OK) -> Response:
-    """Answer with a short text."""
+    """Answer with what is in memory."""
+    how = answer.cache_status or ""
     headers = [
-        ("Content-Type", answer.content_type),
-        ("Content-Length", str(len(answer.body))),
         ("Cache-Control", answer.cache_control),
         ("X-Content-Type-Options", "nosniff"),
     ]
     if answer.cache_status is not None:
-        headers.append(("Cache-Status", f"eggproxy; {answer.cache_status}"))
+        headers.append(("Cache-Status", said(how, answer.chain)))
+    if answer.etag is not None:
+        headers.append(("ETag", answer.etag))
     if answer.vary is not None:
         headers.append(("Vary", answer.vary))
+    if not_modified(request.if_none_match, answer.etag):
+        return Response(HTTPStatus.NOT_MODIFIED, headers, cache_status=how)
+    headers.append(("Content-Type", answer.content_type))
+    if answer.encoding is not None:
+        headers.append(("Content-Encoding", answer.encoding))
+    headers.append(("Content-Length", str(len(answer.body))))
     body = b"" if request.method == "HEAD" else answer.body
-    return Response(status, headers, body, cache_status=answer.cache_status or "")
+    return Response(status, headers, body, cache_status=how)
 
 
 def of_error(error: EggProxyError, request: Request) -> Response:

@@ -31,7 +31,7 @@ def request_of(environ: "WSGIEnvironment") -> Request:
         if_range=environ.get("HTTP_IF_RANGE"),
         user=environ.get("REMOTE_USER") or None,
         authorization=environ.get("HTTP_AUTHORIZATION"),
-        via=environ.get("HTTP_VIA"),
+        cdn_loop=environ.get("HTTP_CDN_LOOP"),
         user_agent=environ.get("HTTP_USER_AGENT"),
         client=environ.get("REMOTE_ADDR") or None,
     )

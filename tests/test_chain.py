@@ -140,3 +140,13 @@ def test_loop__of_two(tmp_path: Path) -> None:
             assert reply.status == 503
         assert any("in a loop" in server.log for server in servers)
     assert time.monotonic() < began + 20
+
+
+def test_question__not_via(proxy: Server, upstream: Upstream) -> None:
+    """Upstream is told of the proxies, but not by Via: nginx packs nothing for who sends that."""
+    upstream.add("demo", FILE, BODY, metadata=b"Name: demo\n")
+    for name in ("", FILE, f"{FILE}.metadata"):
+        assert proxy.get(f"/pypi/demo/{name}").status == 200
+    headers = [request.headers for request in upstream.requests]
+    assert [each["Via"] for each in headers] == [None] * len(headers)
+    assert all(each["CDN-Loop"].startswith("eggproxy-") for each in headers)

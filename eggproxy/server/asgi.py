@@ -54,7 +54,7 @@ _HEADERS = {
     b"range": "range",
     b"if-range": "if_range",
     b"authorization": "authorization",
-    b"via": "via",
+    b"cdn-loop": "cdn_loop",
     b"user-agent": "user_agent",
 }
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from eggproxy.errors import UpstreamNonsenseError
-from eggproxy.upstream import via
+from eggproxy.upstream import loops
 from eggproxy.upstream.answers import shown
 from eggproxy.upstream.hosts import Hosts
 
@@ -65,7 +65,7 @@ class Asker:
         Raises ForbiddenHostError, UpstreamUnavailableError, UpstreamNonsenseError.
         """
         if self._identity:
-            headers = {**headers, "Via": via.header(self._identity)}
+            headers = {**headers, "CDN-Loop": loops.header(self._identity)}
         for _hop in range(MAX_HOPS):
             self.hosts.demand(url)
             is_own = origin(url) == origin(self.index)

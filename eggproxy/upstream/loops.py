@@ -1,7 +1,9 @@
 """Through which proxies a question has come: so a proxy that is its own upstream notices.
 
-Each proxy adds itself to Via (RFC 9110, 7.6.3) and passes on what was there. What a request came
-with is known to the thread that answers it, and to those it starts.
+Each proxy adds itself to CDN-Loop (RFC 8586) and passes on what was there. Not to Via, which would
+tell it as well: to whoever sends that, nginx as it comes (`gzip_proxied off`) packs nothing, and a
+page of thousands of files is four times as large. What a request came with is known to the thread
+that answers it, and to those it starts.
 """
 
 import hashlib
@@ -23,7 +25,7 @@ def identity(directory: Path) -> str:
 
 
 def enter(header: str | None, me: str) -> None:
-    """Begin to answer a request that came with a Via header. Raises LoopError."""
+    """Begin to answer a request that came with this CDN-Loop. Raises LoopError."""
     text = header or ""
     if me in text:
         raise LoopError
@@ -34,4 +36,4 @@ def enter(header: str | None, me: str) -> None:
 def header(me: str) -> str:
     """Write the header of a question to upstream."""
     before = _came_with.get()
-    return f"{before}, 1.1 {me}" if before else f"1.1 {me}"
+    return f"{before}, {me}" if before else me
