@@ -56,6 +56,11 @@ def lacks_metadata(detail: ProjectDetail | None) -> bool:
     return ".whl\n" in "\n".join([*names, ""])
 
 
+def lacks_all_metadata(detail: ProjectDetail) -> bool:
+    """Say whether there are wheels, and no metadata is promised of any file."""
+    return not any(file.core_metadata for file in detail.files) and lacks_metadata(detail)
+
+
 def is_complete(detail: ProjectDetail) -> bool:
     """Say whether nothing is missing of any file; costs little, as it is true of most pages."""
     return (

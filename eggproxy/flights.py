@@ -7,13 +7,35 @@ extensions are sound only there, and work goes on when the client that asked for
 import contextvars
 import threading
 from collections.abc import Callable, Hashable
-from concurrent.futures import Future
-from typing import Generic, TypeVar
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from typing import Generic, NamedTuple, TypeVar
 
 from eggproxy.errors import OverloadedError
 
 Key = TypeVar("Key", bound=Hashable)
 Result = TypeVar("Result")
+
+
+class Given(NamedTuple):
+    """What a client can have before the work for it is done; `chain` are the caches behind it."""
+
+    body: bytes
+    chain: str
+
+
+class Flight(Future[Result]):
+    """Work under way; `given` comes before its end if there is anything to give, with it if not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: Future[Given | None] = Future()
+        self.add_done_callback(lambda _done: self.give(None))
+
+    def give(self, given: Given | None) -> None:
+        """Let clients have something already; what is given first counts."""
+        with suppress(InvalidStateError):
+            self.given.set_result(given)
 
 
 class Flights(Generic[Key, Result]):
@@ -22,15 +44,15 @@ class Flights(Generic[Key, Result]):
     def __init__(self, name: str) -> None:
         self._name = name
         self._lock = threading.Lock()
-        self._running: dict[Key, Future[Result]] = {}
+        self._running: dict[Key, Flight[Result]] = {}
 
-    def join(self, key: Key, work: Callable[[], Result]) -> tuple[Future[Result], bool]:
+    def join(self, key: Key, work: Callable[[], Result]) -> tuple[Flight[Result], bool]:
         """Start the work of a key, or join it; say whether it was joined."""
         with self._lock:
             running = self._running.get(key)
             if running is not None:
                 return running, True
-            future: Future[Result] = Future()
+            future: Flight[Result] = Flight()
             self._running[key] = future
         try:
             launch(work, future, name=self._name, before_result=lambda: self._land(key))
@@ -38,6 +60,13 @@ class Flights(Generic[Key, Result]):
             self._land(key)
             future.set_exception(OverloadedError(str(error)))
         return future, False
+
+    def give(self, key: Key, given: Given) -> None:
+        """Let whoever waits for the work of a key have something before it is done."""
+        with self._lock:
+            running = self._running.get(key)
+        if running is not None:
+            running.give(given)
 
     def __len__(self) -> int:
         """Count the work that is under way."""

@@ -89,7 +89,7 @@ class Prepared:
         """Make a strong validator of the bytes, or of a large file's signature."""
         if self.body is None:
             return '"{:x}-{:x}-{:x}"'.format(*self.signature)
-        return f'"{hashlib.sha256(self.body).hexdigest()[:32]}"'
+        return etag_of(self.body)
 
     def describe(self, ready: Ready) -> None:
         """Write the headers that `ready` asks for."""
@@ -130,6 +130,11 @@ class Prepared:
             and facts.st_size == known.size
             and facts.st_ino == known.inode
         )
+
+
+def etag_of(body: bytes) -> str:
+    """Make the strong validator of a page's bytes."""
+    return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
 
 
 def said(cache_status: str, chain: str = "") -> str:

@@ -19,6 +19,14 @@ class Outcome(NamedTuple):
     # Whether nothing was known of the project before.
     is_first: bool = False
 
+    def collapsed(self) -> "Outcome":
+        """Make of it what it is for who has joined who asked."""
+        return Outcome(f"{self.cache_status}; collapsed", self.chain)
+
+
+FIRST = "fwd=uri-miss; fwd-status=200; stored"
+"""How a page comes of which nothing was known."""
+
 
 class Taken(Enum):
     """Whether another process has put a new page in place, and whether that page lacks anything."""

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from eggproxy import freshness
 from eggproxy.errors import EggProxyError
+from eggproxy.flights import Given
 from eggproxy.freshness import Lifetime
 from eggproxy.negotiation import Form
-from eggproxy.outcome import Outcome
+from eggproxy.outcome import FIRST, Outcome
 from eggproxy.publishing import UnstoredError
 from eggproxy.upstream import NotAskedError, OfflineError
 
@@ -23,6 +24,8 @@ class PageState:
     chain: str = ""
     # The page itself, where the disk does not take it.
     unstored: Mapping[Form, bytes] | None = None
+    # The page itself, in JSON and packed, while it is being put in place.
+    given: bytes | None = None
 
 
 def confirmed(outcome: Outcome, checked: float, lifetime: Lifetime, now: float) -> PageState:
@@ -33,6 +36,13 @@ def confirmed(outcome: Outcome, checked: float, lifetime: Lifetime, now: float) 
         cache_status=outcome.cache_status,
         chain=outcome.chain,
     )
+
+
+def on_its_way(page: Given, *, joined: bool) -> PageState:
+    """Make the state of a page that upstream has just sent, and that is being put in place."""
+    outcome = Outcome(FIRST, page.chain)
+    how, chain, *_rest = outcome.collapsed() if joined else outcome
+    return PageState(fresh_until=0.0, age=0, cache_status=how, chain=chain, given=page.body)
 
 
 def left_alone(checked: float, now: float, *, offline: bool) -> PageState:

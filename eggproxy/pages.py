@@ -62,12 +62,17 @@ class Pages:
             store, upstreams, clock, self._health, self._findings, refresher, removal_grace
         )
         self.flights = PageFlights(revalidator, self._findings, keeps, clock)
+        refresher.on_rendered = self.flights.give
         # Told of each file that has come.
         self.on_file: Callable[[Wanted], None] = lambda _wanted: None
         self._outage_pages = OutagePages(store, self._publisher, self._health)
 
-    def ensure(self, name: Name) -> PageState:
+    def ensure(  # noqa: PLR0911  so many ways are there to have a page
+        self, name: Name, *, given: bool = False
+    ) -> PageState:
         """Have a page on disk, fresh if it can be had, and say how it stands.
+
+        With `given` one that is not stored yet may be had in JSON, packed, on its way there.
 
         Raises NoSuchProjectError, OfflineError, UpstreamUnavailableError, UpstreamNonsenseError
         only where nothing is stored.
@@ -93,11 +98,15 @@ class Pages:
             revalidating = Outcome("hit; detail=revalidating")
             return page_state.confirmed(revalidating, checked, lifetime, now)
         try:
+            if given and checked is None:
+                page = self.flights.wait_for_page(name, flight, upstream)
+                if page is not None:
+                    return page_state.on_its_way(page, joined=joined)
             outcome = self.flights.wait(name, flight, upstream, stored=checked is not None)
         except EggProxyError as error:
             return page_state.instead_of(error, checked, self._clock(), offline=upstream.offline)
         if joined:
-            outcome = Outcome(f"{outcome.cache_status}; collapsed", outcome.chain)
+            outcome = outcome.collapsed()
         checked = self.store.checked(name) or now
         return page_state.confirmed(outcome, checked, lifetime, self._clock())
 

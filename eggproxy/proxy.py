@@ -14,6 +14,7 @@ from eggproxy.errors import (
 from eggproxy.files import Files
 from eggproxy.health import Health
 from eggproxy.home import home_page
+from eggproxy.hot import etag_of
 from eggproxy.names import NormalizedName
 from eggproxy.negotiation import Preference
 from eggproxy.own import Own
@@ -105,7 +106,19 @@ class Proxy:
         )
 
     def _page(self, project: NormalizedName | None, preference: Preference) -> Ready | Text:
-        state = self.pages.ensure(project)
+        packed_json = preference.gzip and preference.form == "json"
+        state = self.pages.ensure(project, given=packed_json)
+        if state.given is not None:
+            return Text(
+                body=state.given,
+                content_type=preference.content_type,
+                cache_control=PAGE_CACHE_CONTROL,
+                cache_status=state.cache_status,
+                chain=state.chain,
+                etag=etag_of(state.given),
+                encoding="gzip",
+                vary=VARY,
+            )
         if state.unstored is not None:
             return Text(
                 body=state.unstored[preference.form],

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -10,9 +11,19 @@ from eggproxy.errors import StorageError
 from eggproxy.model import ProjectDetail, ProjectList
 from eggproxy.names import NormalizedName
 from eggproxy.negotiation import Form
-from eggproxy.store import EggsDirectory, Record
+from eggproxy.store import EggsDirectory, Record, twins
 
 log = logging.getLogger("eggproxy")
+
+
+class Ahead(NamedTuple):
+    """What is done with a page before it is in place: it is given, in JSON and packed.
+
+    Then others may go first, for nobody waits for the rest.
+    """
+
+    give: Callable[[bytes], None]
+    give_way: Callable[[], None]
 
 
 class UnstoredError(StorageError):
@@ -35,16 +46,30 @@ class Publisher:
         self._clock = clock
 
     def put(
-        self, project: NormalizedName, record: Record, detail: ProjectDetail, checked: float
+        self,
+        project: NormalizedName,
+        record: Record,
+        detail: ProjectDetail,
+        checked: float,
+        ahead: Ahead | None = None,
     ) -> None:
         """Put a project's pages in place, which upstream has confirmed at `checked`.
 
         Raises UnstoredError, which has what the disk does not take.
         """
         record = msgspec.structs.replace(record, detail=detail)
-        pages = _rendered(_promises_kept(detail, record.withdrawn))
+        promised = _promises_kept(detail, record.withdrawn)
+        packed: dict[Form, bytes] = {}
+        pages: dict[Form, bytes] = {"json": render.project_detail_json(promised)}
+        if ahead is not None:
+            packed["json"] = twins.pack(pages["json"])
+            ahead.give(packed["json"])
+            ahead.give_way()
+        pages["html"] = render.project_detail_html(promised)
+        if ahead is not None:
+            ahead.give_way()
         try:
-            self._store.write(project, pages, record, checked)
+            self._store.write(project, pages, record, checked, packed)
         except StorageError as error:
             raise UnstoredError(error, record, pages) from error
         self._write_stored(project, record)

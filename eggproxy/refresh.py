@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import NamedTuple
 
 import msgspec
 
 from eggproxy import parse, policy, reading
-from eggproxy.completed import is_complete
+from eggproxy.completed import is_complete, lacks_all_metadata
 from eggproxy.completion.keeping import kept
 from eggproxy.continuity import still_pinned, still_withdrawn
 from eggproxy.errors import (
@@ -14,10 +16,11 @@ from eggproxy.errors import (
     NoSuchProjectError,
     UpstreamNonsenseError,
 )
+from eggproxy.flights import Given
 from eggproxy.model import ProjectDetail
 from eggproxy.names import METADATA, NormalizedName
 from eggproxy.outcome import Outcome, Taken
-from eggproxy.publishing import Publisher
+from eggproxy.publishing import Ahead, Publisher
 from eggproxy.store import EggsDirectory, Gone, Record, Validators
 from eggproxy.switching import left_behind
 from eggproxy.turns import Turns
@@ -27,6 +30,18 @@ log = logging.getLogger("eggproxy")
 
 WITHDRAWN_FOR = 3600.0
 """Seconds for which metadata that upstream does not have is not promised, at least."""
+
+
+class NewPage(NamedTuple):
+    """What upstream has sent of a project of which nothing is known yet.
+
+    `give` is told of the page in JSON, packed, as soon as there is one.
+    """
+
+    name: NormalizedName
+    pages: Sequence[Fetched]
+    digest: str
+    give: Callable[[bytes], None]
 
 
 class Refresher:
@@ -49,10 +64,10 @@ class Refresher:
         self._turns = Turns()
         # Told what a page says that is new or has changed, before anything of it is written.
         self.on_read: Callable[[ProjectDetail, Record], None] = lambda _detail, _record: None
+        # Told of a new page in JSON, packed, that clients may have while it is put in place.
+        self.on_rendered: Callable[[NormalizedName, Given], None] = lambda _name, _given: None
         # Has another process take a new page, as `take_new` does.
-        self.elsewhere: Callable[[NormalizedName, Sequence[Fetched], str], Taken] = (
-            lambda _name, _pages, _digest: Taken.NOT
-        )
+        self.elsewhere: Callable[[NewPage], Taken] = lambda _new: Taken.NOT
 
     def refresh(
         self, name: NormalizedName | None, record: Record | None, upstream: PageSource
@@ -70,7 +85,7 @@ class Refresher:
             self._store.touch(name, self._clock())
             return Outcome("fwd=stale; fwd-status=304")
         first = pages[0]
-        chain = first.cache_status if len(pages) == 1 else ""
+        chain = _chain(pages)
         digest = reading.digest(pages)
         same = record is not None and (record.url, record.index) == (first.url, first.index)
         if same and digest == known.digest:
@@ -123,15 +138,17 @@ class Refresher:
 
         Gives what they say, None where nobody needs that now; and whether it is known as complete.
         """
+        give = None
         if name is not None and old is None:
-            taken = self.elsewhere(name, pages, digest)
+            give = partial(self._give, name, _chain(pages))
+            taken = self.elsewhere(NewPage(name, pages, digest, give))
             if taken is not Taken.NOT and self._store.adopt(name):
                 if taken is Taken.COMPLETE:
                     return None, True
                 record = self._store.record(name, seen=True)
                 if record is not None and record.detail is not None:
                     return record.detail, False
-        return self._take(name, pages, digest, old), False
+        return self._take(name, pages, digest, old, give), False
 
     def _take(
         self,
@@ -139,6 +156,7 @@ class Refresher:
         pages: Sequence[Fetched],
         digest: str,
         old: Record | None,
+        give: Callable[[bytes], None] | None = None,
     ) -> ProjectDetail | None:
         """Read pages that are new, and put what they say in place. Raises Nonsense."""
         page = pages[0]
@@ -148,24 +166,30 @@ class Refresher:
         if name is None:
             self._publisher.put_list(reading.project_list(pages), record)
             return None
-        with self._turns.turn(sum(len(page.body) for page in pages)):
+        with self._turns.turn(sum(len(page.body) for page in pages)) as turn:
             detail, sources = reading.project_detail(name, pages, self._upstreams)
             record = msgspec.structs.replace(record, sources=sources)
-            return self._take_project(name, detail, record, old)
+            ahead = None if give is None else Ahead(give, turn.give_way)
+            return self._take_project(name, detail, record, old, ahead)
 
-    def take_new(self, name: NormalizedName, pages: Sequence[Fetched], digest: str) -> Taken:
-        """Put a page in place for another process, of which nothing is known yet.
+    def take_new(self, new: NewPage) -> Taken:
+        """Put a page in place for another process.
 
         That one holds the page's lock. Raises Nonsense, EggProxyError.
         """
         try:
-            detail = self._take(name, pages, digest, None)
+            detail = self._take(new.name, new.pages, new.digest, None, new.give)
         finally:
             self._store.forget()
         return Taken.COMPLETE if detail is None or is_complete(detail) else Taken.INCOMPLETE
 
     def _take_project(
-        self, name: NormalizedName, detail: ProjectDetail, record: Record, old: Record | None
+        self,
+        name: NormalizedName,
+        detail: ProjectDetail,
+        record: Record,
+        old: Record | None,
+        ahead: Ahead | None,
     ) -> ProjectDetail:
         if detail.is_quarantined:
             detail = msgspec.structs.replace(detail, files=[])
@@ -190,7 +214,10 @@ class Refresher:
             outdated += _replaced(old.detail, detail)
         self._remove(name, outdated)
         self._tell(detail, record)
-        self._publisher.put(name, record, detail, self._clock())
+        if lacks_all_metadata(detail):
+            # That of the newest version is looked for before anybody gets the page.
+            ahead = None
+        self._publisher.put(name, record, detail, self._clock(), ahead)
         # A transfer may have ended meanwhile; one that ends from now on finds the new record.
         self._remove(name, outdated)
         if detail.is_quarantined:
@@ -204,11 +231,19 @@ class Refresher:
             # The page itself must not suffer.
             log.exception("%s: cannot fetch metadata ahead; please report it", detail.name)
 
+    def _give(self, name: NormalizedName, chain: str, page: bytes) -> None:
+        self.on_rendered(name, Given(page, chain))
+
     def _remove(self, name: NormalizedName, filenames: Iterable[str]) -> None:
         """Remove stored files that the page no longer means, and what belongs to them."""
         for filename in filenames:
             self._store.remove_file(name, filename)
             self._store.remove_siblings(name, filename)
+
+
+def _chain(pages: Sequence[Fetched]) -> str:
+    """Name the caches behind this one, where there is one answer."""
+    return pages[0].cache_status if len(pages) == 1 else ""
 
 
 def _without_foreign(

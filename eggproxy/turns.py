@@ -10,6 +10,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+PUT_OFF = 8 << 20
+"""How much work may be put off at a time, by its size: it takes memory while it waits."""
+
+_FIRST, _REST = 0, 1
+
 
 class Turns:
     """Gives turns to threads."""
@@ -17,22 +22,54 @@ class Turns:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._tickets = itertools.count()
-        self._waiting: list[tuple[int, int]] = []
+        self._waiting: list[tuple[int, int, int]] = []
         self._busy = False
+        self._put_off = 0
 
     @contextmanager
-    def turn(self, size: int) -> Iterator[None]:
+    def turn(self, size: int) -> Iterator["Turn"]:
         """Wait for a turn, and have it until the end of the block; `size` is that of the work."""
+        self._take(_FIRST, size)
+        try:
+            yield Turn(self, size)
+        finally:
+            self._leave()
+
+    def give_way(self, size: int) -> None:
+        """Let all others that wait begin, before the rest of the work is done whose turn it is."""
+        with self._changed:
+            if not self._waiting or self._put_off + size > PUT_OFF:
+                return
+            self._put_off += size
+        self._leave()
+        try:
+            self._take(_REST, size)
+        finally:
+            with self._changed:
+                self._put_off -= size
+
+    def _take(self, part: int, size: int) -> None:
         with self._changed:
             # Among equals, in the order in which they came.
-            mine = (size, next(self._tickets))
+            mine = (part, size, next(self._tickets))
             heapq.heappush(self._waiting, mine)
             self._changed.wait_for(lambda: not self._busy and self._waiting[0] == mine)
             heapq.heappop(self._waiting)
             self._busy = True
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._busy = False
-                self._changed.notify_all()
+
+    def _leave(self) -> None:
+        with self._changed:
+            self._busy = False
+            self._changed.notify_all()
+
+
+class Turn:
+    """A turn of somebody's."""
+
+    def __init__(self, turns: Turns, size: int) -> None:
+        self._turns = turns
+        self._size = size
+
+    def give_way(self) -> None:
+        """Let all others that wait begin, unless too much has been put off already."""
+        self._turns.give_way(self._size)

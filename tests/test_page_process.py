@@ -109,6 +109,16 @@ def test_new_page__the_same_by_either(proxy: Server, tmp_path: Path, upstream: U
             assert (proxy.eggs / name).read_bytes() == (alone.eggs / name).read_bytes()
 
 
+def test_new_page__given_as_it_is_stored(proxy: Server) -> None:
+    """What a client gets before the page is in place is, byte for byte, what is in place then."""
+    replies = [proxy.get("/pypi/large/", accept=JSON, accept_encoding="gzip")]
+    wait_until((proxy.eggs / ".eggproxy/projects/large/record.json").exists)
+    replies.append(proxy.get("/pypi/large/", accept=JSON, accept_encoding="gzip"))
+    assert replies[0].body == replies[1].body == (proxy.eggs / "large/index.json.gz").read_bytes()
+    assert replies[0].headers["ETag"] == replies[1].headers["ETag"]
+    assert replies[1].headers["Cache-Status"] == "eggproxy; hit"
+
+
 def test_new_page__nonsense(proxy: Server, upstream: Upstream) -> None:
     """A large page that makes no sense is the error that it always is, and the process lives on."""
     process = page_process(proxy)

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from eggproxy.turns import Turns
+from eggproxy.turns import PUT_OFF, Turns
 from tests.servers import wait_until
 
 
@@ -37,3 +37,44 @@ def test_turn__ends_with_an_error() -> None:
             print(1 / 0)  # noqa: T201
     with turns.turn(2):
         assert turns._waiting == []
+
+
+def halves(turns: Turns, sizes: list[int], first: int) -> list[str]:
+    """Do work of these sizes in two halves each, the first begun before the others wait."""
+    order, gate = list[str](), threading.Event()
+
+    def work(size: int) -> None:
+        with turns.turn(size) as turn:
+            order.append(f"{size} begun")
+            gate.wait(30)
+            turn.give_way()
+            order.append(f"{size} done")
+
+    with ThreadPoolExecutor(len(sizes) + 1) as pool:
+        pool.submit(work, first)
+        wait_until(lambda: len(order) == 1)
+        for size in sizes:
+            pool.submit(work, size)
+        wait_until(lambda: len(turns._waiting) == len(sizes))
+        gate.set()
+    return order
+
+
+def test_give_way__all_begin_before_any_is_done() -> None:
+    """What nobody waits for is done when all that somebody waits for is."""
+    begun = ["5 begun", "3 begun", "9 begun"]
+    # The largest finds nobody who waits to begin, and the rest of two smaller ones.
+    assert halves(Turns(), [9, 3], 5) == [*begun, "3 done", "5 done", "9 done"]
+
+
+def test_give_way__not_with_too_much_put_off() -> None:
+    """Work whose rest would take too much memory while it waits is done at once."""
+    order = halves(Turns(), [PUT_OFF, 3], PUT_OFF - 1)
+    assert order[:2] == [f"{PUT_OFF - 1} begun", "3 begun"]
+    assert order.index("3 done") < order.index(f"{PUT_OFF} begun")
+
+
+def test_give_way__to_nobody() -> None:
+    """Where nobody waits, it goes on at once."""
+    with Turns().turn(5) as turn:
+        turn.give_way()

@@ -9,7 +9,13 @@ from typing import Protocol
 
 import msgspec
 
-from eggproxy.completed import CORE_METADATA, is_complete, lacking, lacks_metadata
+from eggproxy.completed import (
+    CORE_METADATA,
+    is_complete,
+    lacking,
+    lacks_all_metadata,
+    lacks_metadata,
+)
 from eggproxy.completion import legacy
 from eggproxy.completion.finding import Finder
 from eggproxy.completion.found import Found
@@ -99,7 +105,7 @@ class ProjectCompletion:
 
         Not where the index promises some of any: what it has not there is of old wheels.
         """
-        if any(file.core_metadata for file in detail.files):
+        if not lacks_all_metadata(detail):
             return False
         record = self._store.record(project)
         return record is not None and bool(self._lacking_metadata(project, record))

@@ -10,12 +10,16 @@ import ctypes
 import functools
 import gc
 import logging
+import mmap
 import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+import threading
+import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import NoReturn, Self
 
 import msgspec
@@ -26,10 +30,10 @@ from eggproxy.config import Configuration
 from eggproxy.model import ProjectDetail
 from eggproxy.names import NormalizedName
 from eggproxy.outcome import Taken
+from eggproxy.refresh import NewPage, Refresher
 from eggproxy.server import memory
 from eggproxy.store import Record
 from eggproxy.transfer import Wanted
-from eggproxy.turns import Turns
 from eggproxy.upstream import Fetched
 
 log = logging.getLogger("eggproxy")
@@ -57,12 +61,16 @@ class _Work(msgspec.Struct, frozen=True):
     specifier: str
 
 
+_WORK = b"j"
+
+_connection: ContextVar[socket.socket] = ContextVar("connection")
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Work).decode
 _decode_wanted = msgspec.msgpack.Decoder(Wanted).decode
 
-# What is said before the page is in place: what will most likely be asked for next.
-_WANTED = b"w"
+# What is said before the page is in place: what will most likely be asked for next, and the page.
+_WANTED, _PAGE = b"w", b"p"
 
 
 class PageProcess:
@@ -71,8 +79,9 @@ class PageProcess:
     def __init__(self, pid: int, connection: socket.socket) -> None:
         self._pid = pid
         self._connection = connection
-        self._turns = Turns()
+        self._lock = threading.Lock()
         self._alive = True
+        self._last_word = 0.0
 
     @classmethod
     def start(cls, configuration: Configuration) -> Self | None:
@@ -85,46 +94,83 @@ class PageProcess:
         if pid == 0:
             _run(configuration, theirs, server)
         theirs.close()
-        ours.settimeout(PATIENCE)
         return cls(pid, ours)
 
     def take(
         self,
         channel: str,
         fetch_ahead: Callable[[Wanted], None],
-        name: NormalizedName,
-        pages: Sequence[Fetched],
-        digest: str,
+        new: NewPage,
     ) -> Taken:
         """Have a page that is new read and put in place, or leave that to the caller.
 
         The caller holds the page's lock. `fetch_ahead` is told as soon as it is known what whoever
         asks for the page will most likely ask for next.
         """
-        size = sum(len(page.body) for page in pages)
-        if not self._alive or size < WORTH or any(page.detail for page in pages):
+        size = sum(len(page.body) for page in new.pages)
+        if not self._alive or size < WORTH or any(page.detail for page in new.pages):
             return Taken.NOT
         known = installers.current(), prefetch.current()
-        work = _encode(_Work(channel, name, list(pages), digest, *known))
-        with self._turns.turn(size):
-            return self._done(work, fetch_ahead)
-
-    def _done(self, work: bytes, fetch_ahead: Callable[[Wanted], None]) -> Taken:
-        if not self._alive:
-            return Taken.NOT
+        work = _encode(_Work(channel, new.name, list(new.pages), new.digest, *known))
         try:
-            _send(self._connection, work)
-            while (answer := self._connection.recv(1)) == _WANTED:
-                fetch_ahead(_decode_wanted(_receive(self._connection) or b""))
-        except (OSError, msgspec.DecodeError):
-            answer = b""
-        if not answer:
+            with self._begun(work) as connection:
+                return self._done(connection, fetch_ahead, new.give)
+        except (OSError, ValueError):
+            # A DecodeError is one, too.
             self._give_up()
             return Taken.NOT
-        return Taken(answer[0])
+
+    def _begun(self, work: bytes) -> socket.socket:
+        """Hand a page over, and give the connection by which it is told what becomes of it.
+
+        Not by the connection, through which a large page would go in twenty pieces, after each of
+        which this thread would wait for its turn. Raises OSError.
+        """
+        ours, theirs = socket.socketpair()
+        ours.settimeout(PATIENCE)
+        with theirs, open(os.memfd_create("page"), "wb", buffering=0) as sent:  # noqa: PTH123
+            rest = memoryview(work)
+            while rest:
+                rest = rest[sent.write(rest) :]
+            socket.send_fds(self._connection, [_WORK], [theirs.fileno(), sent.fileno()])
+        return ours
+
+    def _done(
+        self,
+        connection: socket.socket,
+        fetch_ahead: Callable[[Wanted], None],
+        give: Callable[[bytes], None],
+    ) -> Taken:
+        """Wait until a page has been taken. Raises OSError, ValueError."""
+        while True:
+            word = self._word(connection)
+            if word == _WANTED:
+                fetch_ahead(_decode_wanted(_receive(connection) or b""))
+            elif word == _PAGE:
+                give(bytes(_receive(connection) or b""))
+            else:
+                return Taken(int.from_bytes(word, "big"))
+
+    def _word(self, connection: socket.socket) -> bytes:
+        """Wait for the next word; as long as others hear something, this one has not its turn."""
+        while True:
+            began = time.monotonic()
+            try:
+                word = connection.recv(1)
+            except TimeoutError:
+                if self._last_word < began:
+                    raise
+                continue
+            if not word:
+                raise ConnectionResetError
+            self._last_word = time.monotonic()
+            return word
 
     def _give_up(self) -> None:
-        self._alive = False
+        with self._lock:
+            if not self._alive:
+                return
+            self._alive = False
         self._connection.close()
         # It may be at work for ever; who ended it otherwise, has.
         with suppress(OSError):
@@ -146,18 +192,16 @@ def _run(configuration: Configuration, connection: socket.socket, server: int) -
         takers = refreshers(configuration)
         if configuration.prefetch_metadata:
             for taker in takers.values():
-                taker.on_read = functools.partial(_tell, connection)
+                taker.on_read = _tell
         memory.relieve_collector()
-        while (work := _receive(connection)) is not None:
-            job = _decode(work)
-            del work
-            installers.enter(job.user_agent)
-            prefetch.enter(job.specifier)
-            try:
-                taken = takers[job.channel].take_new(job.name, job.pages, job.digest)
-            except Exception:  # noqa: BLE001  the server meets it too, and tells of it
-                taken = Taken.NOT
-            connection.sendall(bytes([taken.value]))
+        while True:
+            word, descriptors, _flags, _address = socket.recv_fds(connection, 1, 2)
+            if not word:
+                break
+            told, work = descriptors
+            threading.Thread(
+                target=_take, args=(takers, socket.socket(fileno=told), work), daemon=True
+            ).start()
     except OSError:
         # The server has gone.
         pass
@@ -165,14 +209,34 @@ def _run(configuration: Configuration, connection: socket.socket, server: int) -
         os._exit(0)
 
 
-def _tell(connection: socket.socket, detail: ProjectDetail, record: Record) -> None:
+def _take(takers: Mapping[str, Refresher], connection: socket.socket, work: int) -> None:
+    """Take a page that lies in memory, and tell over a connection what becomes of it."""
+    with connection, suppress(OSError):
+        with open(work, "rb", buffering=0), mmap.mmap(work, 0, prot=mmap.PROT_READ) as sent:
+            job = _decode(sent)
+        installers.enter(job.user_agent)
+        prefetch.enter(job.specifier)
+        _connection.set(connection)
+        try:
+            give = functools.partial(_say, connection, _PAGE)
+            new = NewPage(job.name, job.pages, job.digest, give)
+            taken = takers[job.channel].take_new(new)
+        except Exception:  # noqa: BLE001  the server meets it too, and tells of it
+            taken = Taken.NOT
+        connection.sendall(bytes([taken.value]))
+
+
+def _tell(detail: ProjectDetail, record: Record) -> None:
     """Tell the server what it can fetch meanwhile."""
     wanted = prefetch.next_wanted(detail, record)
     if wanted is not None:
         # First written, then announced: nobody is to wait for what cannot be written.
-        said = _encode(wanted)
-        connection.sendall(_WANTED)
-        _send(connection, said)
+        _say(_connection.get(), _WANTED, _encode(wanted))
+
+
+def _say(connection: socket.socket, word: bytes, what: bytes) -> None:
+    connection.sendall(word)
+    _send(connection, what)
 
 
 def _settle(connection: socket.socket, server: int) -> None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
@@ -232,13 +233,19 @@ class EggsDirectory:
                 atomic.replace({path: content}, scratch=self._scratch)
 
     def write(
-        self, project: NormalizedName, pages: Mapping[Form, bytes], record: Record, now: float
+        self,
+        project: NormalizedName,
+        pages: Mapping[Form, bytes],
+        record: Record,
+        now: float,
+        packed: Mapping[Form, bytes] = MappingProxyType({}),
     ) -> None:
         """Put all representations of a project's page in place.
 
-        `pages` has the page in each form. Raises StorageError.
+        `pages` has the page in each form, `packed` those that are packed already. Raises
+        StorageError.
         """
-        self._pages.write(project, pages)
+        self._pages.write(project, pages, packed=packed)
         self._write_record(project, record, now)
 
     def write_pages(self, project: NormalizedName, pages: Mapping[Form, bytes]) -> None:

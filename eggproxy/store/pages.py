@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
-from isal import igzip, isal_zlib
+from isal import isal_zlib
 
 from eggproxy.names import NormalizedName
 from eggproxy.negotiation import Form
@@ -43,15 +44,23 @@ class PageFiles:
         return self._root / name if project is None else self._root.joinpath(project, name)
 
     def write(
-        self, project: NormalizedName, pages: Mapping[Form, bytes], kind: PageKind = "index"
+        self,
+        project: NormalizedName,
+        pages: Mapping[Form, bytes],
+        kind: PageKind = "index",
+        *,
+        packed: Mapping[Form, bytes] = MappingProxyType({}),
     ) -> None:
-        """Put all representations of a page in place. Raises StorageError."""
+        """Put all representations of a page in place, some `packed` before.
+
+        Raises StorageError.
+        """
         contents = {}
         # The plain JSON comes into place last: where that is new, all is.
         for form in sorted(pages, key=FORMS.index, reverse=True):
             page = pages[form]
-            packed = igzip.compress(page, twins.PACKING, mtime=0)
-            contents[self.path(project, form, packed=True, kind=kind)] = packed
+            twin = packed.get(form) or twins.pack(page)
+            contents[self.path(project, form, packed=True, kind=kind)] = twin
             contents[self.path(project, form, packed=False, kind=kind)] = page
         with atomic.storage_errors(self._root / project):
             atomic.replace(contents, scratch=self._scratch)

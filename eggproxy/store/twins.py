@@ -19,6 +19,11 @@ _ENDS = (b"</html>\n", b"}")
 _BROKEN = (OSError, EOFError, zlib.error, isal_zlib.error)
 
 
+def pack(page: bytes) -> bytes:
+    """Pack a page; the same bytes each time."""
+    return igzip.compress(page, PACKING, mtime=0)
+
+
 def are_same(packed: Path, plain: Path) -> bool:
     """Say whether a gzip file holds what stands in the plain one beside it.
 
