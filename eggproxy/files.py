@@ -109,7 +109,8 @@ class Files:
         """Find what is to be fetched for an address. Raises EggProxyError."""
         if target.stored:
             raise NoSuchFileError(target.project, target.filename, "it is not stored here")
-        offer = _offered(self._pages.detail(target.project), target) or _offered(
+        names = policy.asked_for(target.filename)
+        offer = _offered(self._pages.detail(target.project, names), target) or _offered(
             self._pages.settled(target.project, target.filename), target
         )
         if offer is None:
@@ -217,7 +218,7 @@ class Files:
 
     def _known(self, target: FileTarget) -> File | None:
         """Find what the stored page says of a file, without a word to upstream."""
-        record = self._store.record(target.project)
+        record = self._store.record(target.project, files=policy.asked_for(target.filename))
         if record is None or record.detail is None:
             return None
         return policy.offered(record.detail, target.filename)

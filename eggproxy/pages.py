@@ -1,11 +1,11 @@
 """Pages on disk and fresh: the project list, and the page of each project."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import replace
 
-from eggproxy import page_state
+from eggproxy import page_state, policy
 from eggproxy.errors import (
     EggProxyError,
     NoSuchProjectError,
@@ -124,7 +124,7 @@ class Pages:
         """Say whether what is stored came from an index that has no say in the project now."""
         if isinstance(self._upstreams, Upstream):
             return False
-        record = self.store.record(project)
+        record = self.store.record(project, files=())
         return record is not None and self._upstreams.disowns(project, record.indexes())
 
     def replace_foreign(self, project: NormalizedName) -> None:
@@ -156,7 +156,7 @@ class Pages:
         """Find who is asked for a page; who else there is matters only where it is not stored."""
         if isinstance(self._upstreams, Upstream):
             return self._upstreams
-        record = self.store.record(name) if stored else None
+        record = self.store.record(name, files=()) if stored else None
         return self._upstreams.of(name, record.index if record else None)
 
     def _demand(self, project: NormalizedName, *, anew: bool = False) -> None:
@@ -200,14 +200,20 @@ class Pages:
         """
         return self.flights.join(name)[0].result().cache_status
 
-    def detail(self, project: NormalizedName) -> tuple[ProjectDetail, Record]:
-        """Read what is known of a project, made fresh before. Raises EggProxyError."""
+    def detail(
+        self, project: NormalizedName, files: Collection[str] | None = None
+    ) -> tuple[ProjectDetail, Record]:
+        """Read what is known of a project, made fresh before. Raises EggProxyError.
+
+        `files` names those of its files that are wanted, if not all are: of others it may know
+        nothing.
+        """
         unstored = self.ensure(project).unstored
         held = self._findings.unstored(project) if unstored is not None else None
-        record = self.store.record(project, seen=True) if held is None else held.record
+        record = self.store.record(project, seen=True, files=files) if held is None else held.record
         if record is None or record.detail is None:
             self._demand(project)
-            record = self.store.record(project)
+            record = self.store.record(project, files=files)
         if record is None or record.detail is None:
             raise NoSuchProjectError(project)
         return record.detail, record
@@ -233,18 +239,21 @@ class Pages:
         A page comes before its record: it may list files already of which that knows nothing; and
         for ever, if the writer was killed between the two. Raises EggProxyError.
         """
-        known = self._read_settled(project)
+        files = policy.asked_for(filename)
+        known = self._read_settled(project, files)
         distribution = distribution_of(filename)
         if known is not None and known[0].file(distribution) is None:
             if not self.store.lists(project, distribution):
                 return known
             self._demand(project, anew=True)
-            known = self._read_settled(project)
+            known = self._read_settled(project, files)
         return known
 
-    def _read_settled(self, project: NormalizedName) -> tuple[ProjectDetail, Record] | None:
+    def _read_settled(
+        self, project: NormalizedName, files: Collection[str]
+    ) -> tuple[ProjectDetail, Record] | None:
         with suppress(StorageError), self.store.lock(project):
-            record = self.store.record(project)
+            record = self.store.record(project, files=files)
             if record is not None and record.detail is not None:
                 return record.detail, record
         return None
@@ -254,7 +263,8 @@ class Pages:
         if wanted.digest and self.store.mentions(wanted.project, wanted.digest[1]):
             # Nearly always so, and a page of thousands of files takes long to read.
             return False
-        return is_outdated(wanted, sha256, self.store.record(wanted.project))
+        files = policy.asked_for(wanted.filename)
+        return is_outdated(wanted, sha256, self.store.record(wanted.project, files=files))
 
     def note_stored(self, wanted: Wanted, sha256: str | None) -> None:
         """Note that a file has come; `sha256` is of one for which upstream names no digest."""

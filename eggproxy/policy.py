@@ -11,6 +11,7 @@ from eggproxy.names import (
     SIBLINGS,
     SIGNATURE,
     NormalizedName,
+    distribution_of,
     has_room,
 )
 from eggproxy.paths import (
@@ -49,6 +50,12 @@ def offered(detail: ProjectDetail, filename: str) -> File | None:
         if base is not None:
             return sibling(base, suffix)
     return None
+
+
+def asked_for(filename: str) -> frozenset[str]:
+    """Name the files of which something must be known to say what is offered under a name."""
+    bases = (filename.removesuffix(suffix) for suffix in SIBLINGS)
+    return frozenset({filename, distribution_of(filename), *bases})
 
 
 def sibling(base: File, suffix: str) -> File | None:

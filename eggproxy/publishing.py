@@ -120,7 +120,8 @@ class Publisher:
 
     def have_stored_page(self, project: NormalizedName) -> bool:
         """Have the page of files on disk as it is now; False if there is no file."""
-        record = self._store.record(project)
+        # What comes meanwhile is noted, and listed the next time.
+        record = self._store.record(project, files=self._store.stored_files(project))
         if record is not None:
             self._write_stored(project, record)
         return self._store.page(project, "json", packed=False, kind="stored").exists()

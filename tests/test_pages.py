@@ -478,6 +478,23 @@ def test_heals__a_damaged_record(pages: Case, damage: bytes) -> None:
     assert pages.asked() == 2
 
 
+def test_heals__a_large_record_cut(
+    pages: Case, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that its record has lost is not missing: the page is asked for anew."""
+    monkeypatch.setattr("eggproxy.store.records.SMALL", 0)
+    pages.upstream.add("foo", "foo-2.0.tar.gz", b"z")
+    pages.ensure(FOO)
+    record = next((pages.store.root / ".eggproxy" / "projects" / "foo").iterdir())
+    os.truncate(record, record.read_bytes().rindex(b"\n", 0, -1) + 1)
+    os.utime(record, (pages.clock.now,) * 2)
+    restarted = Case(root, pages.upstream)
+    restarted.later(1)
+    detail, _record = restarted.detail(FOO, ["foo-2.0.tar.gz"])
+    assert [file.filename for file in detail.files] == ["foo-2.0.tar.gz"]
+    assert pages.asked() == 2
+
+
 def test_heals__a_damaged_stale_record(stale: Case) -> None:
     """Without validators all is fetched, and the record is whole again."""
     record = next((stale.store.root / ".eggproxy" / "projects" / "foo").iterdir())
@@ -519,6 +536,16 @@ def test_detail__made_fresh_before(stale: Case) -> None:
     assert record.url == f"{stale.upstream.index_url}foo/"
     with pytest.raises(NoSuchProjectError):
         stale.detail(NONE)
+
+
+def test_detail__of_some_files(pages: Case) -> None:
+    """Who names files has what is known of these, be it from memory or from disk."""
+    pages.upstream.add("foo", "foo-2.0.tar.gz", b"z")
+    for _ in range(2):
+        detail, _record = pages.detail(FOO, [NAME, NAME + METADATA])
+        assert [file.filename for file in detail.files] == [NAME]
+        pages.store.forget()
+    assert len(pages.detail(FOO)[0].files) == 2
 
 
 def test_withdraw_metadata__no_longer_advertised(pages: Case) -> None:

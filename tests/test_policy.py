@@ -6,7 +6,7 @@ import pytest
 
 from eggproxy.model import File, ProjectDetail
 from eggproxy.names import NormalizedName
-from eggproxy.policy import offered
+from eggproxy.policy import asked_for, offered
 
 URL = "https://files.example/a/foo-1.0.tar.gz"
 
@@ -61,3 +61,17 @@ def test_offered__a_file_that_is_called_so() -> None:
     own = File(filename="foo-1.0.tar.gz.metadata", url="https://files.example/own", hashes={})
     both = ProjectDetail(name=page.name, files=[*page.files, own])
     assert offered(both, own.filename) is own
+
+
+@pytest.mark.parametrize("suffix", ["", ".metadata", ".asc", ".provenance", ".asc.metadata"])
+def test_asked_for(suffix: str) -> None:
+    """What is known of these files is enough to say what is offered."""
+    names = ["foo-1.0.tar.gz", "foo-1.0.tar.gz.asc", "foo-1.0.tar"]
+    files = [File(name, f"https://files.example/{name}", {}, core_metadata=True) for name in names]
+    page = ProjectDetail(name=NormalizedName("foo"), files=files)
+    filename = names[0] + suffix
+    known = [file for file in files if file.filename in asked_for(filename)]
+    few = ProjectDetail(name=page.name, files=known)
+    assert offered(few, filename) == offered(page, filename)
+    assert few.file(names[0]) is not None
+    assert few.file(names[2]) is None

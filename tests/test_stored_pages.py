@@ -130,11 +130,34 @@ def test_damaged_page__is_fetched_anew(filled: Server, damage: str) -> None:
     assert page.read_bytes() == whole
 
 
-def test_damaged_record__is_made_anew(filled: Server) -> None:
+@pytest.mark.parametrize("damage", ["cut", "cut between lines", "emptied"])
+def test_damaged_record__is_made_anew(filled: Server, damage: str) -> None:
     """Half a record is no record: what it said is fetched anew where it is needed."""
     record = filled.eggs / ".eggproxy" / "projects" / "foo" / "record.json"
-    record.write_bytes(record.read_bytes()[:100])
+    lines = record.read_bytes().splitlines(keepends=True)
+    left = {"cut": lines[0][:100], "cut between lines": lines[0], "emptied": b""}
+    record.write_bytes(left[damage])
     assert filled.get(f"/pypi/foo/{ARCHIVE}").body == b"archive"
+
+
+def test_old_record__is_read(tmp_path: Path, upstream: Upstream) -> None:
+    """An eggs directory outlives an upgrade: a record in one line, as all once were, is read."""
+    upstream.add("foo", WHEEL, b"wheel" * 1000)
+    with serving(tmp_path, upstream.index_url) as server:
+        before = server.get(f"/pypi/foo/{WHEEL}")
+        wait_until((server.eggs / "foo" / "stored.html").exists)
+    record = server.eggs / ".eggproxy" / "projects" / "foo" / "record.json"
+    old, *files = (json.loads(line) for line in record.read_bytes().splitlines())
+    del old["length"]
+    old["detail"]["files"] = files
+    record.write_text(json.dumps(old))
+    asked = len(upstream.requests)
+    with serving(tmp_path, upstream.index_url) as server:
+        after = server.get(f"/pypi/foo/{WHEEL}")
+    assert (after.status, after.body) == (200, before.body)
+    # Its digest is in the record, and nowhere else.
+    assert after.headers["ETag"] == before.headers["ETag"]
+    assert len(upstream.requests) == asked
 
 
 def test_damaged_file__is_fetched_anew(filled: Server) -> None:

@@ -126,8 +126,8 @@ class ProjectCompletion:
 
         False if it is not ours, or is another one now. Raises EggProxyError.
         """
-        record = self._store.record(project)
         base = filename.removesuffix(METADATA)
+        record = self._store.record(project, files=[base])
         file = record.detail.file(base) if record and record.detail else None
         if record is None or file is None or not file.looked_for & CORE_METADATA:
             return False

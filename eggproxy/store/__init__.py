@@ -6,6 +6,6 @@ What stands under a final name is whole: everything is written elsewhere and ren
 from eggproxy.store.directory import EggsDirectory
 from eggproxy.store.pages import PageKind
 from eggproxy.store.partial import Partial, Tail, Writer
-from eggproxy.store.records import Gone, Record, Validators
+from eggproxy.store.record import Gone, Record, Validators
 
 __all__ = ["EggsDirectory", "Gone", "PageKind", "Partial", "Record", "Tail", "Validators", "Writer"]

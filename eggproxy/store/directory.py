@@ -10,7 +10,7 @@ numpy/numpy-2.1.0-....whl (.metadata)   files, whole and verified
 import os
 import secrets
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import MappingProxyType
@@ -30,15 +30,13 @@ from eggproxy.negotiation import Form
 from eggproxy.store import atomic
 from eggproxy.store.pages import PageFiles, PageKind
 from eggproxy.store.partial import Partial
-from eggproxy.store.records import Record, Records
+from eggproxy.store.record import Record, encode
+from eggproxy.store.records import Records
 from eggproxy.store.siblings import Sibling
 
 _SCRATCH_MAX_AGE = 3600
 # What nobody has gone on with for a week, nobody will; a running transfer writes all the time.
 _PARTIAL_MAX_AGE = 7 * 86400
-
-
-_encode = msgspec.json.Encoder().encode
 
 
 class EggsDirectory:
@@ -175,15 +173,25 @@ class EggsDirectory:
         with atomic.storage_errors(self._record(project)):
             os.utime(self._record(project), (now, now))
 
-    def record(self, project: NormalizedName | None, *, seen: bool = False) -> Record | None:
+    def record(
+        self,
+        project: NormalizedName | None,
+        *,
+        seen: bool = False,
+        files: Collection[str] | None = None,
+    ) -> Record | None:
         """Read the record of a page; None if there is no whole page, or if it is damaged.
 
-        `seen` says that the page has just been found whole.
+        `seen` says that the page has just been found whole. With `files` it has of its files only
+        those with these names, and is not for writing: so it need not all be read.
         """
         try:
             if not seen and not self._is_whole(project):
                 return None
-            return self._records.read(project, self._record(project))
+            path = self._record(project)
+            if files is not None:
+                return self._records.excerpt(project, path, files)
+            return self._records.read(project, path)
         except (FileNotFoundError, msgspec.DecodeError):
             return None
         except OSError as error:
@@ -282,7 +290,7 @@ class EggsDirectory:
         """Write the record, after the page: a record implies a page."""
         path = self._record(project)
         with atomic.storage_errors(path):
-            atomic.replace({path: _encode(record)}, scratch=self._scratch)
+            atomic.replace({path: encode(record)}, scratch=self._scratch)
             os.utime(path, (now, now))
             self._records.hold(project, path, record)
 

@@ -2,14 +2,15 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
-from eggproxy.model import ProjectDetail
 from eggproxy.names import NormalizedName
 from eggproxy.store.atomic import Signature, signature
+from eggproxy.store.record import Record, addresses_in, decode, excerpt_of, with_only
 
 MAX_FILES = 40_000
 """How many files the records held may have in all; each takes about a kilobyte.
@@ -17,67 +18,16 @@ MAX_FILES = 40_000
 A client that resolves has several projects of thousands of files at work at a time.
 """
 
+SMALL = 100_000
+"""Bytes up to which a record is always read whole: that takes 0.2 ms, and it is held then."""
 
-class Validators(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """By what upstream can tell that a page has not changed."""
-
-    etag: str | None = None
-    last_modified: str | None = None
-    # SHA-256 of the page as it came, for upstreams that give neither.
-    digest: str = ""
-
-
-class Gone(msgspec.Struct, frozen=True, kw_only=True):
-    """That upstream no longer has a project: since when, and how often it has said so."""
-
-    # Seconds since the epoch.
-    since: float
-    times: int
-
-
-class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is known of a stored page; the time of its file is when upstream last confirmed it."""
-
-    url: str
-    validators: Validators
-    # The addresses of the indexes that it is from, by their names.
-    addresses: dict[str, str] = {}
-    # None for the project list, which is read from nowhere but its pages.
-    detail: ProjectDetail | None = None
-    # Files whose `.metadata` upstream promised and did not have.
-    withdrawn: list[str] = []
-    # When that was found out last, in seconds since the epoch.
-    withdrawn_at: float = 0.0
-    # Files for which upstream names no digest: theirs, in `detail`, is of what came first.
-    pinned: list[str] = []
-    gone: Gone | None = None
-    # The name of the index that the page came from; of files from others, theirs by filename.
-    index: str = ""
-    sources: dict[str, str] = {}
-
-    def indexes(self) -> set[str]:
-        """Name the indexes that it is from."""
-        return {self.index, *self.sources.values()}
-
-    @property
-    def weight(self) -> int:
-        """How much memory it takes, in files."""
-        return 1 + (len(self.detail.files) if self.detail is not None else 0)
+FEW = 20
+"""How many files are looked for one by one; of more, each in its turn costs as much as all."""
 
 
 class _Held(NamedTuple):
     changed: Signature
     record: Record
-
-
-class _Addresses(msgspec.Struct, frozen=True):
-    """The little of a record that says where its page came from."""
-
-    addresses: dict[str, str] = {}
-
-
-_decode = msgspec.json.Decoder(Record).decode
-_decode_addresses = msgspec.json.Decoder(_Addresses).decode
 
 
 class Records:
@@ -94,9 +44,24 @@ class Records:
         held = self._recall(name, changed)
         if held is not None:
             return held
-        record = _decode(path.read_bytes())
+        record = decode(path.read_bytes())
         self._hold(name, _Held(changed, record))
         return record
+
+    def excerpt(
+        self, name: NormalizedName | None, path: Path, filenames: Collection[str]
+    ) -> Record:
+        """Read a record of which only certain files are wanted: it has no others.
+
+        Of one that is large, nothing is held. Raises OSError, msgspec.DecodeError.
+        """
+        changed = signature(path)
+        record = self._recall(name, changed)
+        if record is None and changed.size > SMALL and len(filenames) <= FEW:
+            found = excerpt_of(path, filenames)
+            if found is not None:
+                return found
+        return with_only(record or self.read(name, path), filenames)
 
     def addresses(self, name: NormalizedName | None, path: Path) -> dict[str, str]:
         """Give the addresses that a page is from; empty where they are unknown.
@@ -105,7 +70,7 @@ class Records:
         """
         try:
             held = self._recall(name, signature(path))
-            return (held or _decode_addresses(path.read_bytes())).addresses
+            return held.addresses if held is not None else addresses_in(path)
         except (OSError, msgspec.DecodeError):
             return {}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from eggproxy.store import atomic
-from eggproxy.store.records import Validators
+from eggproxy.store.record import Validators
 
 
 class _Record(msgspec.Struct, frozen=True, kw_only=True):
