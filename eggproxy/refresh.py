@@ -138,9 +138,11 @@ class Refresher:
 
         Gives what they say, None where nobody needs that now; and whether it is known as complete.
         """
-        give = None
-        if name is not None and old is None:
-            give = partial(self._give, name, _chain(pages))
+        if name is None:
+            # That takes seconds, and others between.
+            return self._take(name, pages, digest, old), False
+        give = partial(self._give, name, _chain(pages))
+        if old is None:
             taken = self.elsewhere(NewPage(name, pages, digest, give))
             if taken is not Taken.NOT and self._store.adopt(name):
                 if taken is Taken.COMPLETE:
@@ -148,7 +150,9 @@ class Refresher:
                 record = self._store.record(name, seen=True)
                 if record is not None and record.detail is not None:
                     return record.detail, False
-        return self._take(name, pages, digest, old, give), False
+        with self._turns.turn(sum(len(page.body) for page in pages)) as turn:
+            ahead = Ahead(give, turn.give_way) if old is None else None
+            return self._take(name, pages, digest, old, ahead), False
 
     def _take(
         self,
@@ -156,7 +160,7 @@ class Refresher:
         pages: Sequence[Fetched],
         digest: str,
         old: Record | None,
-        give: Callable[[bytes], None] | None = None,
+        ahead: Ahead | None = None,
     ) -> ProjectDetail | None:
         """Read pages that are new, and put what they say in place. Raises Nonsense."""
         page = pages[0]
@@ -166,19 +170,18 @@ class Refresher:
         if name is None:
             self._publisher.put_list(reading.project_list(pages), record)
             return None
-        with self._turns.turn(sum(len(page.body) for page in pages)) as turn:
-            detail, sources = reading.project_detail(name, pages, self._upstreams)
-            record = msgspec.structs.replace(record, sources=sources)
-            ahead = None if give is None else Ahead(give, turn.give_way)
-            return self._take_project(name, detail, record, old, ahead)
+        detail, sources = reading.project_detail(name, pages, self._upstreams)
+        record = msgspec.structs.replace(record, sources=sources)
+        return self._take_project(name, detail, record, old, ahead)
 
-    def take_new(self, new: NewPage) -> Taken:
-        """Put a page in place for another process.
+    def take_new(self, new: NewPage, give_way: Callable[[], None]) -> Taken:
+        """Put a page in place for another process, which holds the page's lock.
 
-        That one holds the page's lock. Raises Nonsense, EggProxyError.
+        It is done in a turn, in which it can `give_way`. Raises Nonsense, EggProxyError.
         """
         try:
-            detail = self._take(new.name, new.pages, new.digest, None, new.give)
+            ahead = Ahead(new.give, give_way)
+            detail = self._take(new.name, new.pages, new.digest, None, ahead)
         finally:
             self._store.forget()
         return Taken.COMPLETE if detail is None or is_complete(detail) else Taken.INCOMPLETE

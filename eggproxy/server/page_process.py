@@ -34,6 +34,7 @@ from eggproxy.refresh import NewPage, Refresher
 from eggproxy.server import memory
 from eggproxy.store import Record
 from eggproxy.transfer import Wanted
+from eggproxy.turns import Turn, Turns
 from eggproxy.upstream import Fetched
 
 log = logging.getLogger("eggproxy")
@@ -111,7 +112,7 @@ class PageProcess:
         if not self._alive or size < WORTH or any(page.detail for page in new.pages):
             return Taken.NOT
         known = installers.current(), prefetch.current()
-        work = _encode(_Work(channel, new.name, list(new.pages), new.digest, *known))
+        work = _Work(channel, new.name, list(new.pages), new.digest, *known)
         try:
             with self._begun(work) as connection:
                 return self._done(connection, fetch_ahead, new.give)
@@ -120,7 +121,7 @@ class PageProcess:
             self._give_up()
             return Taken.NOT
 
-    def _begun(self, work: bytes) -> socket.socket:
+    def _begun(self, work: _Work) -> socket.socket:
         """Hand a page over, and give the connection by which it is told what becomes of it.
 
         Not by the connection, through which a large page would go in twenty pieces, after each of
@@ -129,7 +130,7 @@ class PageProcess:
         ours, theirs = socket.socketpair()
         ours.settimeout(PATIENCE)
         with theirs, open(os.memfd_create("page"), "wb", buffering=0) as sent:  # noqa: PTH123
-            rest = memoryview(work)
+            rest = memoryview(_encode(work))
             while rest:
                 rest = rest[sent.write(rest) :]
             socket.send_fds(self._connection, [_WORK], [theirs.fileno(), sent.fileno()])
@@ -194,14 +195,14 @@ def _run(configuration: Configuration, connection: socket.socket, server: int) -
             for taker in takers.values():
                 taker.on_read = _tell
         memory.relieve_collector()
+        turns = Turns()
         while True:
             word, descriptors, _flags, _address = socket.recv_fds(connection, 1, 2)
             if not word:
                 break
             told, work = descriptors
-            threading.Thread(
-                target=_take, args=(takers, socket.socket(fileno=told), work), daemon=True
-            ).start()
+            take = functools.partial(_take, takers, turns, socket.socket(fileno=told), work)
+            threading.Thread(target=take, daemon=True).start()
     except OSError:
         # The server has gone.
         pass
@@ -209,21 +210,31 @@ def _run(configuration: Configuration, connection: socket.socket, server: int) -
         os._exit(0)
 
 
-def _take(takers: Mapping[str, Refresher], connection: socket.socket, work: int) -> None:
+def _take(
+    takers: Mapping[str, Refresher], turns: Turns, connection: socket.socket, work: int
+) -> None:
     """Take a page that lies in memory, and tell over a connection what becomes of it."""
-    with connection, suppress(OSError):
-        with open(work, "rb", buffering=0), mmap.mmap(work, 0, prot=mmap.PROT_READ) as sent:
+    with connection, suppress(OSError), open(work, "rb", buffering=0):
+        # What waits is in nobody's memory a second time.
+        with turns.turn(os.fstat(work).st_size) as turn:
+            taken = _taken(takers, turn, connection, work)
+        connection.sendall(bytes([taken.value]))
+
+
+def _taken(
+    takers: Mapping[str, Refresher], turn: Turn, connection: socket.socket, work: int
+) -> Taken:
+    try:
+        with mmap.mmap(work, 0, prot=mmap.PROT_READ) as sent:
             job = _decode(sent)
         installers.enter(job.user_agent)
         prefetch.enter(job.specifier)
         _connection.set(connection)
-        try:
-            give = functools.partial(_say, connection, _PAGE)
-            new = NewPage(job.name, job.pages, job.digest, give)
-            taken = takers[job.channel].take_new(new)
-        except Exception:  # noqa: BLE001  the server meets it too, and tells of it
-            taken = Taken.NOT
-        connection.sendall(bytes([taken.value]))
+        give = functools.partial(_say, connection, _PAGE)
+        new = NewPage(job.name, job.pages, job.digest, give)
+        return takers[job.channel].take_new(new, turn.give_way)
+    except Exception:  # noqa: BLE001  the server meets it too, and tells of it
+        return Taken.NOT
 
 
 def _tell(detail: ProjectDetail, record: Record) -> None:
