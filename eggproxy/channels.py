@@ -76,9 +76,9 @@ class Channel:
         files = Files(self.store, self.pages, transfers, siblings)
         self.proxy = Proxy(self.store, self.pages, files, health, own)
         self._lookahead = Lookahead(self.pages, transfers)
-        self._prefetches = configuration.prefetch_metadata
-        if self._prefetches:
+        if configuration.prefetch_metadata:
             self.pages.refresher.on_read = self._page_read
+            transfers.on_verified = self._file_verified
         if configuration.complete_metadata:
             completion = ProjectCompletion(self.store, self.pages, self._index_of)
             files.restore = completion.restore
@@ -96,6 +96,10 @@ class Channel:
     def _page_read(self, detail: ProjectDetail, record: Record) -> None:
         if not self._own.keeps(detail.name):
             self._lookahead.page_read(detail, record)
+
+    def _file_verified(self, wanted: Wanted, path: Path) -> None:
+        if not self._own.keeps(wanted.project):
+            self._lookahead.file_came(wanted, path)
 
     def _page_came(self, project: NormalizedName, outcome: Outcome) -> None:
         if self._own.keeps(project):
@@ -115,8 +119,6 @@ class Channel:
             self.on_ours()
         if not self._own.keeps(project):
             self._on_file(project)
-            if self._prefetches:
-                self._lookahead.file_came(wanted)
 
     def _index_of(self, record: Record, filename: str) -> Upstream:
         """Find the index whose page names a file. Raises NoSuchProjectError for what is ours."""

@@ -9,6 +9,7 @@ import itertools
 import logging
 from collections.abc import Iterator
 from contextvars import ContextVar
+from pathlib import Path
 
 from packaging.requirements import Requirement
 
@@ -57,18 +58,21 @@ class Lookahead:
             # Who asks for it will be told.
             log.warning("%s/%s: %s", wanted.project, wanted.filename, error)
 
-    def file_came(self, wanted: Wanted) -> None:
-        """Begin to fetch the pages of what is needed besides, if this is metadata."""
+    def file_came(self, wanted: Wanted, path: Path) -> None:
+        """Begin to fetch the pages of what is needed besides, if this is metadata.
+
+        It lies at `path`; in its place it will be when the disk has it for certain.
+        """
         if wanted.filename.endswith(METADATA):
             try:
-                self._follow(wanted)
+                self._follow(path)
             except Exception:
                 # The file itself must not suffer.
                 log.exception("%s: cannot fetch pages ahead; please report it", wanted.filename)
 
-    def _follow(self, wanted: Wanted) -> None:
+    def _follow(self, path: Path) -> None:
         try:
-            with self._pages.store.file(wanted.project, wanted.filename).open("rb") as file:
+            with path.open("rb") as file:
                 head = file.read(_HEAD)
         except OSError:
             # It has gone again.

@@ -84,6 +84,8 @@ class Transfer:
         on_news: Callable[[], None] = lambda: None,
     ) -> None:
         self.on_news = on_news
+        # Told when all of the file is right, and lies where it was written.
+        self.on_verified: Callable[[], None] = lambda: None
         # Why the file may not be kept, though it was asked for; it is asked at the end, with the
         # SHA-256 of a file without a digest.
         self.refusal: Callable[[str], EggProxyError | None] = lambda _sha256: None
@@ -128,6 +130,7 @@ class Transfer:
         # Nobody has to wait for the disk.
         self.writer.verified()
         self.on_news()
+        self.on_verified()
         self.writer.commit()
         return sha256 or None
 

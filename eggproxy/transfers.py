@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from typing import NamedTuple
 
 from eggproxy.errors import (
@@ -79,6 +80,8 @@ class Transfers:
         self._on_stored = on_stored
         # Says whether a file's name has become our own, so that no index's file may be kept by it.
         self.is_ours: Callable[[NormalizedName, str], bool] = _never
+        # Told of each file that is right, and where it lies until it has its final name.
+        self.on_verified: Callable[[Wanted, Path], None] = lambda _wanted, _path: None
         # Says whether the page means another file by now than the one that has come.
         self.is_outdated: Callable[[Wanted, str], bool] = lambda _wanted, _sha256: False
         self._store = store
@@ -254,6 +257,7 @@ class Transfers:
             upstream = self._upstreams.named(wanted.index)
             transfer = Transfer(wanted, writer, upstream)
             transfer.on_news = lambda: self._note_news(key, transfer)
+            transfer.on_verified = lambda: self.on_verified(wanted, writer.partial.path)
             transfer.refusal = lambda sha256: self._refusal(wanted, sha256)
             sha256 = transfer.run()
         except DigestMismatchError as error:
