@@ -30,7 +30,16 @@ class Flight(Future[Result]):
     def __init__(self) -> None:
         super().__init__()
         self.given: Future[Given | None] = Future()
-        self.add_done_callback(lambda _done: self.give(None))
+
+    def set_result(self, result: Result) -> None:
+        """Note what came of it."""
+        super().set_result(result)
+        self.give(None)
+
+    def set_exception(self, exception: BaseException | None) -> None:
+        """Note why nothing came of it."""
+        super().set_exception(exception)
+        self.give(None)
 
     def give(self, given: Given | None) -> None:
         """Let clients have something already; what is given first counts."""

@@ -14,7 +14,7 @@ from eggproxy.errors import (
 from eggproxy.files import Files
 from eggproxy.health import Health
 from eggproxy.home import home_page
-from eggproxy.hot import etag_of
+from eggproxy.hot import MAX_BODY, etag_of
 from eggproxy.names import NormalizedName
 from eggproxy.negotiation import Preference
 from eggproxy.own import Own
@@ -115,7 +115,8 @@ class Proxy:
                 cache_control=PAGE_CACHE_CONTROL,
                 cache_status=state.cache_status,
                 chain=state.chain,
-                etag=etag_of(state.given),
+                # What is not held in memory has another one, when it is on disk.
+                etag=etag_of(state.given) if len(state.given) <= MAX_BODY else None,
                 encoding="gzip",
                 vary=VARY,
             )

@@ -68,6 +68,8 @@ class Publisher:
         pages["html"] = render.project_detail_html(promised)
         if ahead is not None:
             ahead.give_way()
+            # Who has come meanwhile and waits for this need not ask upstream again.
+            checked = self._clock()
         try:
             self._store.write(project, pages, record, checked, packed)
         except StorageError as error:

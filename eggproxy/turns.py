@@ -13,6 +13,9 @@ from contextlib import contextmanager
 PUT_OFF = 8 << 20
 """How much work may be put off at a time, by its size: it takes memory while it waits."""
 
+PUT_OFF_FOR = 0.5
+"""Seconds for which it may be put off: somebody may wait for it after all."""
+
 _FIRST, _REST = 0, 1
 
 
@@ -53,9 +56,17 @@ class Turns:
             # Among equals, in the order in which they came.
             mine = (part, size, next(self._tickets))
             heapq.heappush(self._waiting, mine)
-            self._changed.wait_for(lambda: not self._busy and self._waiting[0] == mine)
+            if not self._wait_for(mine, PUT_OFF_FOR if part == _REST else None):
+                self._waiting.remove(mine)
+                mine = (_FIRST, 0, next(self._tickets))
+                self._waiting.append(mine)
+                heapq.heapify(self._waiting)
+                self._wait_for(mine, None)
             heapq.heappop(self._waiting)
             self._busy = True
+
+    def _wait_for(self, mine: tuple[int, int, int], patience: float | None) -> bool:
+        return self._changed.wait_for(lambda: not self._busy and self._waiting[0] == mine, patience)
 
     def _leave(self) -> None:
         with self._changed:

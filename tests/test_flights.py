@@ -1,6 +1,8 @@
 """Single flight within a process."""
 
+import gc
 import threading
+import weakref
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NoReturn
 
@@ -8,6 +10,7 @@ import pytest
 
 from eggproxy.errors import NotFoundError, OverloadedError
 from eggproxy.flights import Flights, launch
+from tests.servers import wait_until
 
 PATIENCE = 30
 
@@ -99,3 +102,17 @@ def test_join__no_thread_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
     future, joined = flights.join("a", lambda: "done")
     assert not joined
     assert future.result(PATIENCE) == "done"
+
+
+def test_flight__held_by_nobody() -> None:
+    """What a flight has brought is gone with the last one who waited, without the collector."""
+    flights: Flights[str, str] = Flights("test")
+    flight, _joined = flights.join("a", lambda: "done")
+    assert (flight.result(PATIENCE), flight.given.result(PATIENCE)) == ("done", None)
+    seen = weakref.ref(flight)
+    gc.disable()
+    try:
+        del flight
+        wait_until(lambda: seen() is None)
+    finally:
+        gc.enable()

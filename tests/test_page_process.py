@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -94,6 +95,20 @@ def test_new_page__process_killed(proxy: Server) -> None:
     assert files_of(proxy, "other") == FILES
     assert proxy.log.count("the process for new pages") == 1
     assert proxy.stop() == 0
+
+
+def test_new_page__process_without_room(proxy: Server) -> None:
+    """A page that the process cannot take for a moment is the server's; the next is its again."""
+    process = page_process(proxy)
+    usual = resource.prlimit(process, resource.RLIMIT_NOFILE)
+    resource.prlimit(process, resource.RLIMIT_NOFILE, (3, usual[1]))
+    before = written_by(process)
+    assert files_of(proxy, "large") == FILES
+    assert written_by(process) == before
+    resource.prlimit(process, resource.RLIMIT_NOFILE, usual)
+    assert files_of(proxy, "other") == FILES
+    assert written_by(process) > before
+    assert "process for new pages" not in proxy.log
 
 
 def test_new_page__the_same_by_either(proxy: Server, tmp_path: Path, upstream: Upstream) -> None:

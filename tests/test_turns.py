@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from eggproxy import turns as turns_module
 from eggproxy.turns import PUT_OFF, Turns
 from tests.servers import wait_until
 
@@ -78,3 +79,31 @@ def test_give_way__to_nobody() -> None:
     """Where nobody waits, it goes on at once."""
     with Turns().turn(5) as turn:
         turn.give_way()
+
+
+def test_give_way__not_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was put off is next after a while, whatever else has come."""
+    monkeypatch.setattr(turns_module, "PUT_OFF_FOR", 0.01)
+    turns, order, gate = Turns(), list[str](), threading.Event()
+
+    def put_off() -> None:
+        with turns.turn(9) as turn:
+            order.append("begun")
+            wait_until(lambda: len(turns._waiting) == 1)
+            turn.give_way()
+            order.append("done")
+
+    def work(size: int) -> None:
+        with turns.turn(size):
+            order.append(f"other {size}")
+            gate.wait(30)
+
+    with ThreadPoolExecutor(3) as pool:
+        pool.submit(put_off)
+        wait_until(lambda: order == ["begun"])
+        pool.submit(work, 5)
+        wait_until(lambda: order == ["begun", "other 5"])
+        pool.submit(work, 3)
+        wait_until(lambda: len(turns._waiting) == 2 and turns._waiting[0][1] == 0)
+        gate.set()
+    assert order == ["begun", "other 5", "done", "other 3"]

@@ -113,28 +113,45 @@ class PageProcess:
             return Taken.NOT
         known = installers.current(), prefetch.current()
         work = _Work(channel, new.name, list(new.pages), new.digest, *known)
-        try:
-            with self._begun(work) as connection:
-                return self._done(connection, fetch_ahead, new.give)
-        except (OSError, ValueError):
-            # A DecodeError is one, too.
-            self._give_up()
+        connection = self._begun(work)
+        if connection is None:
             return Taken.NOT
+        try:
+            with connection:
+                return self._done(connection, fetch_ahead, new.give)
+        except ConnectionError:
+            # It may be that it has failed with this page only.
+            if self._has_ended():
+                self._give_up()
+        except (OSError, ValueError):
+            # A DecodeError is a ValueError.
+            self._give_up()
+        return Taken.NOT
 
-    def _begun(self, work: _Work) -> socket.socket:
+    def _begun(self, work: _Work) -> socket.socket | None:
         """Hand a page over, and give the connection by which it is told what becomes of it.
 
         Not by the connection, through which a large page would go in twenty pieces, after each of
-        which this thread would wait for its turn. Raises OSError.
+        which this thread would wait for its turn. None where that cannot be done.
         """
-        ours, theirs = socket.socketpair()
-        ours.settimeout(PATIENCE)
-        with theirs, open(os.memfd_create("page"), "wb", buffering=0) as sent:  # noqa: PTH123
-            rest = memoryview(_encode(work))
-            while rest:
-                rest = rest[sent.write(rest) :]
-            socket.send_fds(self._connection, [_WORK], [theirs.fileno(), sent.fileno()])
-        return ours
+        try:
+            ours, theirs = socket.socketpair()
+            ours.settimeout(PATIENCE)
+            with theirs, open(os.memfd_create("page"), "wb", buffering=0) as sent:  # noqa: PTH123
+                rest = memoryview(_encode(work))
+                while rest:
+                    rest = rest[sent.write(rest) :]
+                descriptors = [theirs.fileno(), sent.fileno()]
+                # Not waiting where nobody listens: the page's lock is held.
+                socket.send_fds(self._connection, [_WORK], descriptors, socket.MSG_DONTWAIT)
+        except ConnectionError:
+            self._give_up()
+        except OSError as error:
+            # Too many open files, perhaps, or too many pages on their way there.
+            log.debug("%s: read by the server itself: %s", work.name, error)
+        else:
+            return ours
+        return None
 
     def _done(
         self,
@@ -146,7 +163,7 @@ class PageProcess:
         while True:
             word = self._word(connection)
             if word == _WANTED:
-                fetch_ahead(_decode_wanted(_receive(connection) or b""))
+                _fetch(fetch_ahead, _decode_wanted(_receive(connection) or b""))
             elif word == _PAGE:
                 give(bytes(_receive(connection) or b""))
             else:
@@ -167,22 +184,41 @@ class PageProcess:
             self._last_word = time.monotonic()
             return word
 
+    def _has_ended(self) -> bool:
+        try:
+            return not self._connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
     def _give_up(self) -> None:
+        """See that it writes nothing any more."""
         with self._lock:
             if not self._alive:
                 return
             self._alive = False
-        self._connection.close()
-        # It may be at work for ever; who ended it otherwise, has.
-        with suppress(OSError):
-            os.kill(self._pid, signal.SIGKILL)
-        with suppress(OSError):
-            os.waitpid(self._pid, 0)
+            # Not closed: another thread may be about to use it.
+            with suppress(OSError):
+                self._connection.shutdown(socket.SHUT_RDWR)
+            # It may be at work for ever; who ended it otherwise, has.
+            with suppress(OSError):
+                os.kill(self._pid, signal.SIGKILL)
+            with suppress(OSError):
+                os.waitpid(self._pid, 0)
         log.warning(
             "the process for new pages (pid %d) has ended; the server reads them itself until it "
             "is restarted: somebody may have killed it, or the machine lacked memory",
             self._pid,
         )
+
+
+def _fetch(fetch_ahead: Callable[[Wanted], None], wanted: Wanted) -> None:
+    try:
+        fetch_ahead(wanted)
+    except Exception:
+        # The page itself must not suffer.
+        log.exception("%s: cannot be fetched ahead; please report it", wanted.filename)
 
 
 def _run(configuration: Configuration, connection: socket.socket, server: int) -> NoReturn:
@@ -200,9 +236,7 @@ def _run(configuration: Configuration, connection: socket.socket, server: int) -
             word, descriptors, _flags, _address = socket.recv_fds(connection, 1, 2)
             if not word:
                 break
-            told, work = descriptors
-            take = functools.partial(_take, takers, turns, socket.socket(fileno=told), work)
-            threading.Thread(target=take, daemon=True).start()
+            _start(functools.partial(_take, takers, turns), descriptors)
     except OSError:
         # The server has gone.
         pass
@@ -210,11 +244,24 @@ def _run(configuration: Configuration, connection: socket.socket, server: int) -
         os._exit(0)
 
 
-def _take(
-    takers: Mapping[str, Refresher], turns: Turns, connection: socket.socket, work: int
-) -> None:
+def _start(take: Callable[[int, int], None], descriptors: list[int]) -> None:
+    """Begin with a page; if that cannot be done, the server hears that its connection ends."""
+    try:
+        told, work = descriptors
+        threading.Thread(target=take, args=(told, work), daemon=True).start()
+    except (ValueError, RuntimeError):
+        # Too many open files, or threads.
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def _take(takers: Mapping[str, Refresher], turns: Turns, told: int, work: int) -> None:
     """Take a page that lies in memory, and tell over a connection what becomes of it."""
-    with connection, suppress(OSError), open(work, "rb", buffering=0):
+    with (
+        suppress(OSError),
+        open(work, "rb", buffering=0),
+        socket.socket(fileno=told) as connection,
+    ):
         # What waits is in nobody's memory a second time.
         with turns.turn(os.fstat(work).st_size) as turn:
             taken = _taken(takers, turn, connection, work)
