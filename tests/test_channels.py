@@ -117,6 +117,8 @@ def test_channel__static(tmp_path: Path, upstream: Upstream, torch: Upstream) ->
     directives += '<Directory "{eggs}">\nRequire all granted\n</Directory>'
     with over(tmp_path, upstream, torch, front_end="mod_wsgi-embedded") as proxy:
         assert proxy.get(f"/pypi/+torch-cpu/torch/{QUOTED}").status == 200
+        # Whoever asked for it had it an instant before the disk.
+        wait_until((proxy.eggs / "+torch-cpu" / "torch" / WHEEL).exists)
         with httpd(directives.format(eggs=proxy.eggs), ["dir"]) as apache:
             server = Server(apache.process, apache.port, proxy.eggs, apache.root / "error.log")
             assert WHEEL.encode() in server.get("/pypi/+torch-cpu/torch/").body
