@@ -4,6 +4,8 @@ import json
 import os
 import resource
 import signal
+import socket
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -11,7 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from eggproxy.server.page_process import WORTH
+from eggproxy.names import NormalizedName
+from eggproxy.outcome import Taken
+from eggproxy.refresh import NewPage
+from eggproxy.server.page_process import WORTH, PageProcess
+from eggproxy.upstream import Fetched
 from tests.httpd import children
 from tests.servers import Server, serving, wait_until
 from tests.upstream import Upstream
@@ -109,6 +115,38 @@ def test_new_page__process_without_room(proxy: Server) -> None:
     assert files_of(proxy, "other") == FILES
     assert written_by(process) > before
     assert "process for new pages" not in proxy.log
+
+
+@pytest.mark.parametrize("word", [b"p", b"w"])
+def test_new_page__ends_in_the_middle_of_it(word: bytes) -> None:
+    """Of a page that the process was about to give when it died, nobody gets a part."""
+    ours, theirs = socket.socketpair()
+
+    def die_over_it() -> None:
+        _word, descriptors, _flags, _address = socket.recv_fds(theirs, 1, 2)
+        os.close(descriptors[1])
+        with socket.socket(fileno=descriptors[0]) as told:
+            told.sendall(word + (1000).to_bytes(8, "big") + b"a part")
+        theirs.close()
+
+    given: list[bytes] = []
+    page = Fetched(
+        body=b" " * WORTH,
+        content_type="text/html",
+        url="https://index.example/simple/foo/",
+        etag=None,
+        last_modified=None,
+    )
+    new = NewPage(NormalizedName("foo"), [page], "", given.append)
+    with ours, theirs, subprocess.Popen(["sleep", "60"]) as sleeper, ThreadPoolExecutor() as pool:
+        process = PageProcess(sleeper.pid, ours)
+        died = pool.submit(die_over_it)
+        assert process.take("", lambda _wanted: None, new) is Taken.NOT
+        assert given == []
+        died.result()
+        # And it is known to be gone.
+        assert process.take("", lambda _wanted: None, new) is Taken.NOT
+        assert not is_there(sleeper.pid)
 
 
 def test_new_page__the_same_by_either(proxy: Server, tmp_path: Path, upstream: Upstream) -> None:

@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from contextvars import ContextVar
 from typing import NoReturn, Self
 
@@ -134,24 +134,30 @@ class PageProcess:
         Not by the connection, through which a large page would go in twenty pieces, after each of
         which this thread would wait for its turn. None where that cannot be done.
         """
-        try:
-            ours, theirs = socket.socketpair()
-            ours.settimeout(PATIENCE)
-            with theirs, open(os.memfd_create("page"), "wb", buffering=0) as sent:  # noqa: PTH123
-                rest = memoryview(_encode(work))
-                while rest:
-                    rest = rest[sent.write(rest) :]
-                descriptors = [theirs.fileno(), sent.fileno()]
-                # Not waiting where nobody listens: the page's lock is held.
-                socket.send_fds(self._connection, [_WORK], descriptors, socket.MSG_DONTWAIT)
-        except ConnectionError:
-            self._give_up()
-        except OSError as error:
-            # Too many open files, perhaps, or too many pages on their way there.
-            log.debug("%s: read by the server itself: %s", work.name, error)
-        else:
-            return ours
+        with ExitStack() as undo:
+            try:
+                ours, theirs = socket.socketpair()
+                undo.enter_context(ours).settimeout(PATIENCE)
+                with theirs:
+                    self._send(work, theirs)
+            except ConnectionError:
+                self._give_up()
+            except OSError as error:
+                # Too many open files, perhaps, or too many pages on their way there.
+                log.debug("%s: read by the server itself: %s", work.name, error)
+            else:
+                undo.pop_all()
+                return ours
         return None
+
+    def _send(self, work: _Work, theirs: socket.socket) -> None:
+        with open(os.memfd_create("page"), "wb", buffering=0) as sent:  # noqa: PTH123
+            rest = memoryview(_encode(work))
+            while rest:
+                rest = rest[sent.write(rest) :]
+            descriptors = [theirs.fileno(), sent.fileno()]
+            # Not waiting where nobody listens: the page's lock is held.
+            socket.send_fds(self._connection, [_WORK], descriptors, socket.MSG_DONTWAIT)
 
     def _done(
         self,
@@ -163,9 +169,9 @@ class PageProcess:
         while True:
             word = self._word(connection)
             if word == _WANTED:
-                _fetch(fetch_ahead, _decode_wanted(_receive(connection) or b""))
+                _fetch(fetch_ahead, _decode_wanted(_said(connection)))
             elif word == _PAGE:
-                give(bytes(_receive(connection) or b""))
+                give(bytes(_said(connection)))
             else:
                 return Taken(int.from_bytes(word, "big"))
 
@@ -211,6 +217,14 @@ class PageProcess:
             "is restarted: somebody may have killed it, or the machine lacked memory",
             self._pid,
         )
+
+
+def _said(connection: socket.socket) -> bytearray:
+    """Take what follows a word, whole. Raises OSError."""
+    said = _receive(connection)
+    if said is None:
+        raise ConnectionResetError
+    return said
 
 
 def _fetch(fetch_ahead: Callable[[Wanted], None], wanted: Wanted) -> None:
