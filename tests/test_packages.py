@@ -231,6 +231,19 @@ def test_look__what_cannot_be_listed_stays_ours(
     assert packages.ownership.keeps(NormalizedName("other"))
 
 
+def test_note__directory_is_away(directory: Path) -> None:
+    """A directory that goes while it is read is not made anew, as if nothing had been in it."""
+    drop(directory, WHEEL)
+    packages = Packages(directory)
+    assert names(packages)
+    directory.rename(directory.with_name("away"))
+    packages.catalogue.note([])
+    packages.catalogue.read_for(1)
+    assert not directory.exists()
+    packages.catalogue.look(now=True)
+    assert packages.ownership.keeps(TOOL)
+
+
 def test_look__directory_is_away(directory: Path) -> None:
     """While the disk of the directory is away, what was there stays ours, whoever asks."""
     drop(directory, WHEEL)

@@ -152,7 +152,8 @@ class Catalogue:
     def note(self, lines: list[Line]) -> None:
         """Note what was read, or removed, for all processes."""
         try:
-            self._own.mkdir(parents=True, exist_ok=True)
+            # Not the directory itself: if that has just gone, it must not seem to be there, empty.
+            self._own.mkdir(exist_ok=True)
             self._journal.append(lines)
         except OSError as error:
             # Nothing is lost but time: each process reads for itself.
@@ -227,7 +228,7 @@ class Catalogue:
     def _opened(self) -> int | None:
         """Open the folder of our records, to lock it; None where there cannot be one."""
         try:
-            self._own.mkdir(parents=True, exist_ok=True)
+            self._own.mkdir(exist_ok=True)
             return os.open(self._own, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError:
             return None

@@ -64,6 +64,8 @@ def keep_metadata(own: Path, filename: str, metadata: bytes) -> str:
     path = metadata_path(own, digest)
     with contextlib.suppress(OSError):
         if not path.exists():
+            # Not the directory that it is in, which may just have gone.
+            own.mkdir(exist_ok=True)
             path.parent.mkdir(parents=True, exist_ok=True)
             (own / "tmp").mkdir(exist_ok=True)
             atomic.replace({path: metadata}, scratch=own / "tmp")
