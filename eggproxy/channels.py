@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from eggproxy import prefetch
 from eggproxy.access import Access
 from eggproxy.completion import Completer, ProjectCompletion
 from eggproxy.config import Configuration, IndexSettings
@@ -78,6 +79,7 @@ class Channel:
         self._lookahead = Lookahead(self.pages, transfers)
         if configuration.prefetch_metadata:
             self.pages.refresher.on_read = self._page_read
+            self.pages.refresher.likely = prefetch.likely
             transfers.on_verified = self._file_verified
         if configuration.complete_metadata:
             completion = ProjectCompletion(self.store, self.pages, self._index_of)
@@ -93,9 +95,8 @@ class Channel:
         if not self._own.keeps(wanted.project):
             self._lookahead.fetch(wanted)
 
-    def _page_read(self, detail: ProjectDetail, record: Record) -> None:
-        if not self._own.keeps(detail.name):
-            self._lookahead.page_read(detail, record)
+    def _page_read(self, detail: ProjectDetail, record: Record) -> bool:
+        return not self._own.keeps(detail.name) and self._lookahead.page_read(detail, record)
 
     def _file_verified(self, wanted: Wanted, path: Path) -> None:
         if not self._own.keeps(wanted.project):

@@ -44,11 +44,15 @@ class Lookahead:
         self._pages = pages
         self._transfers = transfers
 
-    def page_read(self, detail: ProjectDetail, record: Record) -> None:
-        """Begin to fetch what whoever reads this page will most likely ask for next."""
+    def page_read(self, detail: ProjectDetail, record: Record) -> bool:
+        """Begin to fetch what whoever reads this page will most likely ask for next, if anything.
+
+        Says whether there is such a thing.
+        """
         wanted = prefetch.next_wanted(detail, record)
         if wanted is not None:
             self.fetch(wanted)
+        return wanted is not None
 
     def fetch(self, wanted: Wanted) -> None:
         """Begin to fetch a file, for whoever will want it."""

@@ -5,12 +5,14 @@ the pages of its dependencies. Each is a way to upstream and back that need not 
 before is written, sent and read.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
+from itertools import islice
 
 from packaging.markers import UndefinedComparison
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import Version
 
 from eggproxy import installers, policy
 from eggproxy.completion.versions import newest_versions
@@ -19,7 +21,9 @@ from eggproxy.names import METADATA
 from eggproxy.store import Record
 from eggproxy.transfer import Wanted
 
-_KINDS = (".whl", ".tar.gz")
+_VERSIONS, _FILES = 10, 200
+"""How much of a page is looked at first."""
+
 _REQUIRES = b"requires-dist:"
 
 _specifier: ContextVar[str] = ContextVar("specifier", default="")
@@ -44,20 +48,29 @@ def next_wanted(detail: ProjectDetail, record: Record) -> Wanted | None:
     return Wanted.of(detail.name, file, index)
 
 
+def likely(filenames: Sequence[str]) -> list[int]:
+    """Choose, by their names alone, the files among which `next_wanted` finds its own; places.
+
+    Those of the newest versions, until there are enough: what suits whoever asks is among them
+    unless all of these are too new for its Python, or yanked.
+    """
+    chosen: list[int] = []
+    for _version, places in islice(_newest_allowed(filenames), _VERSIONS):
+        chosen += places
+        if len(chosen) > _FILES:
+            break
+    return sorted(chosen)
+
+
 def _next_metadata(detail: ProjectDetail) -> File | None:
     """Find the metadata of the wheel that suits, of the newest version that has one."""
-    files = [file for file in detail.files if file.filename.endswith(_KINDS)]
-    try:
-        allowed = SpecifierSet(_specifier.get())
-    except InvalidSpecifier:
-        allowed = SpecifierSet()
-    for version, candidates in newest_versions(files):
+    for _version, places in _newest_allowed([file.filename for file in detail.files]):
         usable = {
             file.filename: file
-            for file in candidates
+            for file in map(detail.files.__getitem__, places)
             if not file.yanked and installers.takes(file.requires_python or "")
         }
-        if not usable or not allowed.contains(version, prereleases=True):
+        if not usable:
             continue
         wheel = installers.best_wheel(name for name in usable if name.endswith(".whl"))
         if wheel is not None:
@@ -66,6 +79,17 @@ def _next_metadata(detail: ProjectDetail) -> File | None:
             # It will be built from source.
             return None
     return None
+
+
+def _newest_allowed(filenames: Sequence[str]) -> Iterator[tuple[Version, list[int]]]:
+    """Give the newest of the versions that are wanted, with the places of their files."""
+    try:
+        allowed = SpecifierSet(_specifier.get())
+    except InvalidSpecifier:
+        allowed = SpecifierSet()
+    for version, places in newest_versions(filenames):
+        if allowed.contains(version, prereleases=True):
+            yield version, places
 
 
 def dependencies(metadata: bytes) -> Iterator[Requirement]:

@@ -19,11 +19,13 @@ log = logging.getLogger("eggproxy")
 class Ahead(NamedTuple):
     """What is done with a page before it is in place: it is given, in JSON and packed.
 
-    Then others may go first, for nobody waits for the rest.
+    Then others may go first, for nobody waits for the rest. `is_told` says that what it leads to is
+    being fetched.
     """
 
     give: Callable[[bytes], None]
     give_way: Callable[[], None]
+    is_told: bool
 
 
 class UnstoredError(StorageError):

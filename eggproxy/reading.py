@@ -14,6 +14,9 @@ from eggproxy.upstream import Fetched, Upstreams, shown
 
 log = logging.getLogger("eggproxy")
 
+_LARGE = 50_000
+"""Bytes of a page from which on a part of it is read much sooner than the whole."""
+
 
 def project_detail(
     name: NormalizedName, pages: Sequence[Fetched], upstreams: Upstreams
@@ -24,6 +27,20 @@ def project_detail(
     """
     details = [_read(name, page, upstreams) for page in pages]
     return merged(details), _sources(pages, details) if len(pages) > 1 else {}
+
+
+def excerpt(
+    name: NormalizedName, pages: Sequence[Fetched], upstreams: Upstreams, choose: parse.Choose
+) -> ProjectDetail | None:
+    """Read those files that are chosen; None if that would take no less time than to read all."""
+    (page, *others) = pages
+    if others or page.detail or len(page.body) < _LARGE:
+        return None
+    detail = parse.excerpt(
+        page.body, content_type=page.content_type, url=page.url, project=name, choose=choose
+    )
+    # What is wrong with a page is told by whoever reads all of it.
+    return None if detail is None or _refused(detail, page, upstreams) else detail
 
 
 def project_list(pages: Sequence[Fetched]) -> ProjectList:
@@ -49,8 +66,7 @@ def _read(name: NormalizedName, page: Fetched, upstreams: Upstreams) -> ProjectD
     detail = page.detail or parse.project_detail(
         page.body, content_type=page.content_type, url=page.url, project=name
     )
-    hosts = upstreams.named(page.index).hosts
-    refused = {place for place in _places(detail) if not hosts.permits(place)}
+    refused = _refused(detail, page, upstreams)
     if not refused:
         return detail
     log.warning(
@@ -59,6 +75,12 @@ def _read(name: NormalizedName, page: Fetched, upstreams: Upstreams) -> ProjectD
     )
     files = [file for file in detail.files if _place(file.url) not in refused]
     return msgspec.structs.replace(detail, files=files)
+
+
+def _refused(detail: ProjectDetail, page: Fetched, upstreams: Upstreams) -> set[str]:
+    """Name the places of files that their index must not send us to."""
+    hosts = upstreams.named(page.index).hosts
+    return {place for place in _places(detail) if not hosts.permits(place)}
 
 
 def _places(detail: ProjectDetail) -> set[str]:

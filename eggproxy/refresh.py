@@ -62,8 +62,11 @@ class Refresher:
         self._upstreams = upstreams
         self._clock = clock
         self._turns = Turns()
-        # Told what a page says that is new or has changed, before anything of it is written.
-        self.on_read: Callable[[ProjectDetail, Record], None] = lambda _detail, _record: None
+        # Told what a page says that is new or has changed, before anything of it is written; says
+        # whether that was of use.
+        self.on_read: Callable[[ProjectDetail, Record], bool] = lambda _detail, _record: False
+        # Chooses the files of a large new page of which that is told before the others are read.
+        self.likely: parse.Choose | None = None
         # Told of a new page in JSON, packed, that clients may have while it is put in place.
         self.on_rendered: Callable[[NormalizedName, Given], None] = lambda _name, _given: None
         # Has another process take a new page, as `take_new` does.
@@ -150,8 +153,9 @@ class Refresher:
                 record = self._store.record(name, seen=True)
                 if record is not None and record.detail is not None:
                     return record.detail, False
+        is_told = old is None and self.tell_likely(name, pages)
         with self._turns.turn(sum(len(page.body) for page in pages)) as turn:
-            ahead = Ahead(give, turn.give_way) if old is None else None
+            ahead = Ahead(give, turn.give_way, is_told) if old is None else None
             return self._take(name, pages, digest, old, ahead), False
 
     def _take(
@@ -174,17 +178,36 @@ class Refresher:
         record = msgspec.structs.replace(record, sources=sources)
         return self._take_project(name, detail, record, old, ahead)
 
-    def take_new(self, new: NewPage, give_way: Callable[[], None]) -> Taken:
+    def take_new(self, new: NewPage, give_way: Callable[[], None], *, is_told: bool) -> Taken:
         """Put a page in place for another process, which holds the page's lock.
 
-        It is done in a turn, in which it can `give_way`. Raises Nonsense, EggProxyError.
+        It is done in a turn, in which it can `give_way`; `is_told` is what `tell_likely` said.
+        Raises Nonsense, EggProxyError.
         """
         try:
-            ahead = Ahead(new.give, give_way)
+            ahead = Ahead(new.give, give_way, is_told)
             detail = self._take(new.name, new.pages, new.digest, None, ahead)
         finally:
             self._store.forget()
         return Taken.COMPLETE if detail is None or is_complete(detail) else Taken.INCOMPLETE
+
+    def tell_likely(self, name: NormalizedName, pages: Sequence[Fetched]) -> bool:
+        """Tell of the files of a new page that matter most, before it has its turn.
+
+        Says whether that was of use. What is wrong with the page is told by whoever reads all.
+        """
+        if self.likely is None:
+            return False
+        page = pages[0]
+        try:
+            detail = reading.excerpt(name, pages, self._upstreams, self.likely)
+        except Exception:
+            log.exception("%s: cannot be read in part; please report it", name)
+            return False
+        if detail is None or detail.is_quarantined:
+            return False
+        record = Record(url=page.url, validators=Validators(), index=page.index)
+        return self._tell(policy.storable(detail), record)
 
     def _take_project(
         self,
@@ -216,7 +239,8 @@ class Refresher:
             )
             outdated += _replaced(old.detail, detail)
         self._remove(name, outdated)
-        self._tell(detail, record)
+        if ahead is None or not ahead.is_told:
+            self._tell(detail, record)
         if lacks_all_metadata(detail):
             # That of the newest version is looked for before anybody gets the page.
             ahead = None
@@ -227,12 +251,13 @@ class Refresher:
             self._store.set_aside(name)
         return detail
 
-    def _tell(self, detail: ProjectDetail, record: Record) -> None:
+    def _tell(self, detail: ProjectDetail, record: Record) -> bool:
         try:
-            self.on_read(detail, record)
+            return self.on_read(detail, record)
         except Exception:
             # The page itself must not suffer.
             log.exception("%s: cannot fetch metadata ahead; please report it", detail.name)
+            return False
 
     def _give(self, name: NormalizedName, chain: str, page: bytes) -> None:
         self.on_rendered(name, Given(page, chain))

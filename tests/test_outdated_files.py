@@ -142,8 +142,13 @@ def test_in_place__before_the_page_changes(tmp_path: Path, upstream: Upstream) -
     pages.ensure(FOO)
     upstream.add("foo", NAME, NEW)
     pages.later()
+
+    def file_comes(*_page: object) -> bool:
+        pages.store.put_file(FOO, NAME, OLD)
+        return False
+
     # Called after stored files were looked at, and before anything of the page is written.
-    pages.refresher.on_read = lambda *_page: pages.store.put_file(FOO, NAME, OLD)
+    pages.refresher.on_read = file_comes
     pages.ensure(FOO)
     assert not pages.store.file(FOO, NAME).exists()
 

@@ -1,19 +1,24 @@
 """What will be asked for next is on its way before that: the right metadata, and pages."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from eggproxy import installers, prefetch
+from eggproxy import config, installers, prefetch, reading
+from eggproxy.front import Front
 from eggproxy.lookahead import PAGES
 from eggproxy.model import File, ProjectDetail
 from eggproxy.names import NormalizedName
+from eggproxy.responses import Request
 from eggproxy.store import Record, Validators
 from tests.frontends import FRONT_ENDS
-from tests.servers import JSON, Server, serving, wait_until
+from tests.servers import JSON, PATIENCE, Server, serving, settings_of, wait_until
 from tests.upstream import Upstream
+from tests.upstream_pages import Form
 
 UNIVERSAL = "foo-2.0-py3-none-any.whl"
 WHEELS = {
@@ -206,6 +211,35 @@ def test_prefetch__of_thousands_of_versions(
     assert len(upstream.asked(".metadata")) == 1
 
 
+@pytest.mark.parametrize("form", ["json", "html"])
+def test_prefetch__before_all_is_read(
+    tmp_path: Path, upstream: Upstream, monkeypatch: pytest.MonkeyPatch, form: Form
+) -> None:
+    """Of a large page, what will be wanted next is asked for before the page is read."""
+    upstream.form = form
+    promise(upstream, *(f"foo-1.{number}-py3-none-any.whl" for number in range(400)))
+    gate = threading.Event()
+    read = reading.project_detail
+
+    def read_later(*args: Any) -> object:
+        assert gate.wait(PATIENCE)
+        return read(*args)
+
+    monkeypatch.setattr(reading, "project_detail", read_later)
+    configuration = config.load(
+        environ=settings_of(upstream.index_url, tmp_path / "eggs", prefetch_metadata="1")
+    )
+    front = Front(configuration)
+    front.prepare(configuration)
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(front.respond, Request("GET", b"/pypi/foo/", user_agent=DEBIAN))
+        wait_until(lambda: len(upstream.asked("foo-1.399-py3-none-any.whl.metadata")) == 1)
+        assert not asked.done()
+        gate.set()
+        assert asked.result(PATIENCE).status == 200
+    assert len(upstream.asked(".metadata")) == 1
+
+
 @pytest.mark.parametrize("front_end", FRONT_ENDS)
 def test_ahead__of_the_client(tmp_path: Path, upstream: Upstream, front_end: str) -> None:
     """One question for a page brings the pages and metadata of all that it needs, once each."""
@@ -309,6 +343,30 @@ def test_next_wanted__what_is_no_choice() -> None:
     prefetch.enter("")
     odd = entry(newer, requires_python="about 3")
     assert next_wanted_of([entry(UNIVERSAL), odd]) == newer + ".metadata"
+
+
+@pytest.mark.parametrize("specifier", ["", "<1.15", "==1.7.*", ">5"])
+@pytest.mark.parametrize("early", ["", "b1"])
+def test_likely__leads_to_the_same(specifier: str, early: str) -> None:
+    """Among the likely files of a page is the one that is wanted of all, or none is found."""
+    installers.enter(DEBIAN)
+    prefetch.enter(specifier)
+    try:
+        files = [
+            entry(f"foo-1.{number}{early}-{tags}.whl", requires_python=f">=3.{number // 2 + 6}")
+            for number in range(30)
+            for tags in ("cp311-cp311-win_amd64", "py3-none-any")
+        ]
+        files.sort(key=lambda file: file.filename)
+        places = prefetch.likely([file.filename for file in files])
+        assert places == sorted(set(places))
+        assert len(places) < len(files)
+        found = next_wanted_of([files[place] for place in places])
+        assert found in {next_wanted_of(files), None}
+        # Without these, the newest are all for a later Python.
+        assert (found is not None) == (specifier in {"<1.15", "==1.7.*"})
+    finally:
+        prefetch.enter("")
 
 
 def entry(filename: str, **facts: Any) -> File:

@@ -1,6 +1,5 @@
 """The versions of a project, by the names of its files; pure."""
 
-import heapq
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -70,39 +69,43 @@ def newest_first(project: NormalizedName, files: Iterable[File]) -> list[File]:
     return sorted(files, key=_ranking(project), reverse=True)
 
 
-def newest_versions(files: Sequence[File]) -> Iterator[tuple[Version, list[File]]]:
-    """Give the versions of wheels and sdists, the newest first, each with its files.
+def newest_versions(filenames: Sequence[str]) -> Iterator[tuple[Version, list[int]]]:
+    """Give the versions of wheels and sdists, the newest first, each with the places of its files.
 
     Those that are final, and those before a first final one only if there is none; only of the
     newest `_NEWEST` releases, for there can be thousands.
     """
-    names = [
-        # A wheel's is between its first two dashes, whatever project it is of.
-        name.partition("-")[2].partition("-")[0]
-        if (name := file.filename).endswith(".whl")
-        else name.removesuffix(_SDIST).rpartition("-")[2]
-        for file in files
-    ]
+    names = list(map(_named_version, filenames))
     alike: dict[tuple[int, ...], list[str]] = {}
     for name in dict.fromkeys(names):
         alike.setdefault(_release(name), []).append(name)
     early: list[tuple[str, Version]] = []
     has_final = False
-    for release in heapq.nlargest(_NEWEST, alike):
+    for release in sorted(alike, reverse=True)[:_NEWEST]:
         versions = {name: version for name in alike[release] if (version := _parsed(name))}
         for name in sorted(versions, key=versions.__getitem__, reverse=True):
             if versions[name].is_prerelease:
                 early.append((name, versions[name]))
             else:
                 has_final = True
-                yield versions[name], _picked(files, names, name)
+                yield versions[name], _places(names, name)
     if not has_final:
         for name, version in early:
-            yield version, _picked(files, names, name)
+            yield version, _places(names, name)
 
 
-def _picked(files: Sequence[File], names: Sequence[str], name: str) -> list[File]:
-    return [file for file, other in zip(files, names, strict=True) if other == name]
+def _named_version(filename: str) -> str:
+    """Read the version off the name of a wheel or sdist; empty for what is neither."""
+    if filename.endswith(".whl"):
+        # Between the first two dashes, whatever project it is of.
+        return filename.partition("-")[2].partition("-")[0]
+    if filename.endswith(_SDIST):
+        return filename.removesuffix(_SDIST).rpartition("-")[2]
+    return ""
+
+
+def _places(names: Sequence[str], wanted: str) -> list[int]:
+    return [place for place, name in enumerate(names) if name == wanted]
 
 
 def _release(version: str) -> tuple[int, ...]:

@@ -7,9 +7,19 @@ from eggproxy.model import ProjectDetail, ProjectList
 from eggproxy.names import NormalizedName
 from eggproxy.parse import content_type as content_types
 from eggproxy.parse import detail_html, detail_json, list_html, list_json
+from eggproxy.parse.excerpt import Choose
+from eggproxy.parse.excerpt import project_detail as excerpt
 from eggproxy.parse.nonsense import Nonsense
 
-__all__ = ["Nonsense", "ProjectDetail", "ProjectList", "project_detail", "project_list"]
+__all__ = [
+    "Choose",
+    "Nonsense",
+    "ProjectDetail",
+    "ProjectList",
+    "excerpt",
+    "project_detail",
+    "project_list",
+]
 
 
 def project_detail(

@@ -14,7 +14,8 @@ from eggproxy.parse.urls import Base
 _KNOWN_OF_PAGE = frozenset({"meta", "name", "files", "versions", "project-status"})
 _KNOWN_OF_META = frozenset({"api-version", "project-status"})
 
-_Page = dict[str, msgspec.Raw]
+Page = dict[str, msgspec.Raw]
+"""The keys of a page, and what they hold as it came."""
 
 
 def project_detail(body: bytes, *, url: str, project: NormalizedName) -> ProjectDetail:
@@ -25,6 +26,12 @@ def project_detail(body: bytes, *, url: str, project: NormalizedName) -> Project
     """
     with json_text.broken_is_nonsense():
         page = json_text.top_level(body)
+    return of_page(page, url=url, project=project)
+
+
+def of_page(page: Page, *, url: str, project: NormalizedName) -> ProjectDetail:
+    """Give what the keys of a page say, as `project_detail` does. Raises Nonsense."""
+    with json_text.broken_is_nonsense():
         meta = json_text.meta(page)
         version = api_version(meta.get("api-version"))
         _check_name(page, project)
@@ -39,17 +46,17 @@ def project_detail(body: bytes, *, url: str, project: NormalizedName) -> Project
         )
 
 
-def _read(page: _Page, key: str) -> Any:  # noqa: ANN401 (it is upstream's, and can be anything)
+def _read(page: Page, key: str) -> Any:  # noqa: ANN401 (it is upstream's, and can be anything)
     return msgspec.json.decode(page[key]) if key in page else None
 
 
-def _check_name(page: _Page, project: NormalizedName) -> None:
+def _check_name(page: Page, project: NormalizedName) -> None:
     name = _read(page, "name")
     if isinstance(name, str) and normalize(name) != project:
         raise Nonsense(f"sent the page of another project, {quoted(name)}")
 
 
-def _files(page: _Page, url: str) -> list[File]:
+def _files(page: Page, url: str) -> list[File]:
     if "files" not in page:
         raise Nonsense("sent JSON without files")
     listed = file_json.files(page["files"], Base(url))
@@ -64,7 +71,7 @@ def _files(page: _Page, url: str) -> list[File]:
     return list(first.values())
 
 
-def _versions(page: _Page) -> list[str] | None:
+def _versions(page: Page) -> list[str] | None:
     """Read `versions`: a set (PEP 700), in upstream's order."""
     versions = _read(page, "versions")
     if not isinstance(versions, list):
@@ -72,7 +79,7 @@ def _versions(page: _Page) -> list[str] | None:
     return list(dict.fromkeys(version for version in versions if isinstance(version, str)))
 
 
-def _status(page: _Page, meta: dict[str, Any]) -> ProjectStatus | None:
+def _status(page: Page, meta: dict[str, Any]) -> ProjectStatus | None:
     """Read the status: PEP 792 has it at the top level in its text, in `meta` in its example."""
     claim = _read(page, "project-status") or meta.get("project-status")
     if isinstance(claim, str):

@@ -20,8 +20,9 @@ from eggproxy.model import ProjectDetail
 from eggproxy.outcome import Taken
 from eggproxy.refresh import NewPage, Refresher
 from eggproxy.server import memory, page_words
+from eggproxy.server.page_words import Work
 from eggproxy.store import Record
-from eggproxy.turns import Turn, Turns
+from eggproxy.turns import Turns
 
 _NAME = b"eggproxy-pages"
 _STANDARD_ERROR = 2
@@ -40,6 +41,7 @@ def run(configuration: Configuration, connection: socket.socket, server: int) ->
         if configuration.prefetch_metadata:
             for taker in takers.values():
                 taker.on_read = _tell
+                taker.likely = prefetch.likely
         memory.relieve_collector()
         turns = Turns()
         while True:
@@ -72,35 +74,43 @@ def _take(takers: Mapping[str, Refresher], turns: Turns, told: int, work: int) -
         open(work, "rb", buffering=0),
         socket.socket(fileno=told) as connection,
     ):
-        # What waits is in nobody's memory a second time.
-        with turns.turn(os.fstat(work).st_size) as turn:
-            taken = _taken(takers, turn, connection, work)
-        connection.sendall(bytes([taken.value]))
-
-
-def _taken(
-    takers: Mapping[str, Refresher], turn: Turn, connection: socket.socket, work: int
-) -> Taken:
-    try:
-        with mmap.mmap(work, 0, prot=mmap.PROT_READ) as sent:
-            job = page_words.decode_work(sent)
-        installers.enter(job.user_agent)
-        prefetch.enter(job.specifier)
         _connection.set(connection)
-        give = functools.partial(page_words.say, connection, page_words.PAGE)
-        new = NewPage(job.name, job.pages, job.digest, give)
-        return takers[job.channel].take_new(new, turn.give_way)
+        connection.sendall(bytes([_taken(takers, turns, work).value]))
+
+
+def _taken(takers: Mapping[str, Refresher], turns: Turns, work: int) -> Taken:
+    try:
+        is_told = _tell_likely(takers, work)
+        with turns.turn(os.fstat(work).st_size) as turn:
+            job = _work(work)
+            give = functools.partial(page_words.say, _connection.get(), page_words.PAGE)
+            new = NewPage(job.name, job.pages, job.digest, give)
+            return takers[job.channel].take_new(new, turn.give_way, is_told=is_told)
     except Exception:  # noqa: BLE001  the server meets it too, and tells of it
         return Taken.NOT
 
 
-def _tell(detail: ProjectDetail, record: Record) -> None:
-    """Tell the server what it can fetch meanwhile."""
+def _tell_likely(takers: Mapping[str, Refresher], work: int) -> bool:
+    """Tell of the files that matter most; what waits is in nobody's memory a second time."""
+    job = _work(work)
+    installers.enter(job.user_agent)
+    prefetch.enter(job.specifier)
+    return takers[job.channel].tell_likely(job.name, job.pages)
+
+
+def _work(work: int) -> Work:
+    with mmap.mmap(work, 0, prot=mmap.PROT_READ) as sent:
+        return page_words.decode_work(sent)
+
+
+def _tell(detail: ProjectDetail, record: Record) -> bool:
+    """Tell the server what it can fetch meanwhile, if there is anything."""
     wanted = prefetch.next_wanted(detail, record)
     if wanted is not None:
         # First written, then announced: nobody is to wait for what cannot be written.
         said = page_words.encode(wanted)
         page_words.say(_connection.get(), page_words.WANTED, said)
+    return wanted is not None
 
 
 def _settle(connection: socket.socket, server: int) -> None:
