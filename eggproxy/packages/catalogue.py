@@ -88,8 +88,8 @@ class Catalogue:
 
     def has(self, project: NormalizedName) -> bool:
         """Say whether there are packages of a project, or files that may be, readable or not."""
+        self.look()
         with self._lock:
-            self.look()
             return self._register.has(project)
 
     def entries(self, project: NormalizedName) -> list[Entry]:
@@ -122,7 +122,12 @@ class Catalogue:
 
     def look(self, *, now: bool = False) -> None:
         """Take up what has changed: at once what others have noted, once a second the rest."""
+        # Nearly always there is nothing, and nobody is kept waiting for the disk to say so. Whoever
+        # is at it now is waited for: what that has read is no news any more, but known only then.
+        has_work = now or self.is_due() or self._journal.has_news()
         with self._lock:
+            if not has_work:
+                return
             self._take(self._journal.news())
             if not now and not self.is_due():
                 return

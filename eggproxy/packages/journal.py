@@ -36,10 +36,18 @@ class Journal:
         self._offset = 0
         self.lines = 0
 
+    def has_news(self) -> bool:
+        """Say whether there is something to be read; safe beside a thread that reads it."""
+        try:
+            facts = os.stat(self._path)  # noqa: PTH116  each request that decides asks
+        except OSError:
+            return self._identity is not None
+        return (facts.st_dev, facts.st_ino) != self._identity or facts.st_size != self._offset
+
     def news(self) -> list[Line]:
         """Read what was added since; after another process has written it anew, all."""
         try:
-            facts = os.stat(self._path)  # noqa: PTH116  each request that decides asks
+            facts = self._path.stat()
         except OSError:
             self._forget()
             return []
