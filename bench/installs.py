@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from bench import disk
 from bench.environment import clean_environment
 from bench.lab import Lab, Site, median
 from bench.packages import REQUIREMENTS, copy_packages, tools, write_index
@@ -45,6 +46,7 @@ def warm(lab: Lab) -> Iterator[Row]:
 
 def cold(lab: Lab) -> Iterator[Row]:
     """Measure installs through an empty proxy over a slow link, beside the link itself."""
+    yield disk.new_file(lab)
     root, port = lab.folder("upstream"), free_port()
     # Absolute, as the public index has them, and through the link.
     base = f"http://127.0.0.1:{port}/files/"
