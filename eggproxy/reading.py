@@ -14,7 +14,7 @@ from eggproxy.upstream import Fetched, Upstreams, shown
 
 log = logging.getLogger("eggproxy")
 
-_LARGE = 50_000
+_LARGE = 200_000
 """Bytes of a page from which on a part of it is read much sooner than the whole."""
 
 

@@ -217,7 +217,7 @@ def test_prefetch__before_all_is_read(
 ) -> None:
     """Of a large page, what will be wanted next is asked for before the page is read."""
     upstream.form = form
-    promise(upstream, *(f"foo-1.{number}-py3-none-any.whl" for number in range(400)))
+    promise(upstream, *(f"foo-1.{number}-py3-none-any.whl" for number in range(1500)))
     gate = threading.Event()
     read = reading.project_detail
 
@@ -233,7 +233,7 @@ def test_prefetch__before_all_is_read(
     front.prepare(configuration)
     with ThreadPoolExecutor() as pool:
         asked = pool.submit(front.respond, Request("GET", b"/pypi/foo/", user_agent=DEBIAN))
-        wait_until(lambda: len(upstream.asked("foo-1.399-py3-none-any.whl.metadata")) == 1)
+        wait_until(lambda: len(upstream.asked("foo-1.1499-py3-none-any.whl.metadata")) == 1)
         assert not asked.done()
         gate.set()
         assert asked.result(PATIENCE).status == 200
