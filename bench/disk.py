@@ -14,7 +14,7 @@ _FILES = 500
 
 
 def new_file(lab: Lab) -> Row:
-    """Measure what it takes to make a file, on average and at most; neither is removed again."""
+    """Measure what it takes to make a file, on average and at most; none is removed again."""
     folder = lab.folder("disk")
     took = []
     for number in range(_FILES):

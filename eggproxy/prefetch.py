@@ -22,7 +22,7 @@ from eggproxy.store import Record
 from eggproxy.transfer import Wanted
 
 _VERSIONS, _FILES = 10, 200
-"""How much of a page is looked at first."""
+"""How many versions are looked at first, and with how many files those are enough."""
 
 _REQUIRES = b"requires-dist:"
 
@@ -51,8 +51,8 @@ def next_wanted(detail: ProjectDetail, record: Record) -> Wanted | None:
 def likely(filenames: Sequence[str]) -> list[int]:
     """Choose, by their names alone, the files among which `next_wanted` finds its own; places.
 
-    Those of the newest versions, until there are enough: what suits whoever asks is among them
-    unless all of these are too new for its Python, or yanked.
+    Those of the newest versions, until there are enough. What suits whoever asks is among them, if
+    any of these versions does.
     """
     chosen: list[int] = []
     for _version, places in islice(_newest_allowed(filenames), _VERSIONS):

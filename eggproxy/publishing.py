@@ -19,8 +19,8 @@ log = logging.getLogger("eggproxy")
 class Ahead(NamedTuple):
     """What is done with a page before it is in place: it is given, in JSON and packed.
 
-    Then others may go first, for nobody waits for the rest. `is_told` says that what it leads to is
-    being fetched.
+    Then others may go first, for nobody waits for the rest. `is_told` says that it has been told
+    what it leads to.
     """
 
     give: Callable[[bytes], None]

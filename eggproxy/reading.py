@@ -15,7 +15,7 @@ from eggproxy.upstream import Fetched, Upstreams, shown
 log = logging.getLogger("eggproxy")
 
 _LARGE = 200_000
-"""Bytes of a page from which on a part of it is read much sooner than the whole."""
+"""Bytes of a page from which on it may wait for its turn, and then take its time."""
 
 
 def project_detail(
@@ -32,7 +32,7 @@ def project_detail(
 def excerpt(
     name: NormalizedName, pages: Sequence[Fetched], upstreams: Upstreams, choose: parse.Choose
 ) -> ProjectDetail | None:
-    """Read those files that are chosen; None if that would take no less time than to read all."""
+    """Read those files that are chosen; None where that is no shorter way."""
     (page, *others) = pages
     if others or page.detail or len(page.body) < _LARGE:
         return None

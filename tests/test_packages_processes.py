@@ -4,6 +4,7 @@ import hashlib
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,10 +13,12 @@ import pytest
 from eggproxy.names import NormalizedName
 from eggproxy.packages import Packages
 from eggproxy.packages.adding import put
+from eggproxy.packages.entries import Line
+from eggproxy.packages.journal import Journal
 from tests.distributions import make_wheel
 from tests.frontends import BIN, clean_environment
-from tests.packages import drop
-from tests.servers import wait_until
+from tests.packages import add, drop
+from tests.servers import PATIENCE, wait_until
 
 TOOL = NormalizedName("acme-tool")
 WHEEL = make_wheel("acme-tool", "1.0", size=300_000)
@@ -62,6 +65,42 @@ def run(processes: list[subprocess.Popen[str]]) -> list[str]:
         process.stdin.write("go\n")
         process.stdin.flush()
     return [word for process in processes for word in process.communicate()[0].split()]
+
+
+def test_owns__came_and_went(directory: Path) -> None:
+    """A name that another process has added and removed again is ours, for that can be undone."""
+    packages, another = Packages(directory), Packages(directory)
+    assert not packages.ownership.owns(TOOL)
+    add(another, WHEEL)
+    another.remove(TOOL)
+    assert packages.ownership.owns(TOOL)
+
+
+def test_owns__while_it_is_read_of(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a name that has just become ours nobody hears otherwise, whichever thread reads of it."""
+    packages, another = Packages(directory), Packages(directory)
+    assert not packages.ownership.owns(TOOL)
+    add(another, WHEEL)
+    read, gate = threading.Event(), threading.Event()
+    news = Journal.news
+
+    def slow_news(journal: Journal) -> list[Line]:
+        lines = news(journal)
+        read.set()
+        assert gate.wait(PATIENCE)
+        return lines
+
+    monkeypatch.setattr(Journal, "news", slow_news)
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(packages.ownership.owns, TOOL)
+        assert read.wait(PATIENCE)
+        second = pool.submit(packages.ownership.owns, TOOL)
+        look = pool.submit(packages.look)
+        assert not wait([second, look], timeout=0.2).done
+        gate.set()
+        assert first.result(PATIENCE)
+        assert second.result(PATIENCE)
+        look.result(PATIENCE)
 
 
 def leftovers(directory: Path) -> list[Path]:

@@ -10,16 +10,22 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from eggproxy import config, reading
+from eggproxy.channels import MAIN
+from eggproxy.front import Front
 from eggproxy.names import NormalizedName
 from eggproxy.outcome import Taken
 from eggproxy.refresh import NewPage
+from eggproxy.server import page_work
 from eggproxy.server.page_process import WORTH, PageProcess
+from eggproxy.transfer import Wanted
 from eggproxy.upstream import Fetched
 from tests.httpd import children
-from tests.servers import Server, serving, wait_until
+from tests.servers import PATIENCE, Server, serving, settings_of, wait_until
 from tests.upstream import Upstream
 
 JSON = "application/vnd.pypi.simple.v1+json"
@@ -117,8 +123,55 @@ def test_new_page__process_without_room(proxy: Server) -> None:
     assert "process for new pages" not in proxy.log
 
 
-@pytest.mark.parametrize("word", [b"p", b"w"])
-def test_new_page__ends_in_the_middle_of_it(word: bytes) -> None:
+def test_new_page__told_before_it_is_read(
+    tmp_path: Path, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the newest version of a large page leads to is told before the page is read."""
+    gate = tmp_path / "gate"
+    read = reading.project_detail
+
+    def read_later(*args: Any) -> object:
+        wait_until(gate.exists)
+        return read(*args)
+
+    # It is inherited by the process.
+    monkeypatch.setattr(reading, "project_detail", read_later)
+    names = [f"foo-1.{number}-py3-none-any.whl" for number in range(4000)]
+    files = [{"filename": name, "url": name, "hashes": {}, "core-metadata": True} for name in names]
+    page = Fetched(
+        body=json.dumps({"name": "foo", "files": files}).encode(),
+        content_type=JSON,
+        url=f"{upstream.index_url}foo/",
+        etag=None,
+        last_modified=None,
+    )
+    given: list[bytes] = []
+    wanted: list[Wanted] = []
+    settings = settings_of(upstream.index_url, tmp_path / "eggs", prefetch_metadata=1)
+    configuration = config.load(environ=settings)
+    Front(configuration).prepare(configuration)
+    ours, theirs = socket.socketpair()
+    server = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        page_work.run(configuration, theirs, server)
+    theirs.close()
+    new = NewPage(NormalizedName("foo"), [page], "", given.append)
+    with ours, ThreadPoolExecutor() as pool:
+        taken = pool.submit(PageProcess(pid, ours).take, MAIN, wanted.append, new)
+        wait_until(lambda: len(wanted) == 1)
+        assert wanted[0].filename == f"{names[-1]}.metadata"
+        assert not given
+        gate.touch()
+        assert taken.result(PATIENCE) is not Taken.NOT
+    os.waitpid(pid, 0)
+    assert len(given) == 1
+    assert len(wanted) == 1
+    assert (tmp_path / "eggs" / "foo" / "index.json").exists()
+
+
+@pytest.mark.parametrize("said", [b"p", b"w" + (1000).to_bytes(8, "big") + b"a part"])
+def test_new_page__ends_in_the_middle_of_it(said: bytes) -> None:
     """Of a page that the process was about to give when it died, nobody gets a part."""
     ours, theirs = socket.socketpair()
 
@@ -126,7 +179,7 @@ def test_new_page__ends_in_the_middle_of_it(word: bytes) -> None:
         _word, descriptors, _flags, _address = socket.recv_fds(theirs, 1, 2)
         os.close(descriptors[1])
         with socket.socket(fileno=descriptors[0]) as told:
-            told.sendall(word + (1000).to_bytes(8, "big") + b"a part")
+            told.sendall(said)
         theirs.close()
 
     given: list[bytes] = []

@@ -18,7 +18,6 @@ from eggproxy.store import Record, Validators
 from tests.frontends import FRONT_ENDS
 from tests.servers import JSON, PATIENCE, Server, serving, settings_of, wait_until
 from tests.upstream import Upstream
-from tests.upstream_pages import Form
 
 UNIVERSAL = "foo-2.0-py3-none-any.whl"
 WHEELS = {
@@ -211,12 +210,10 @@ def test_prefetch__of_thousands_of_versions(
     assert len(upstream.asked(".metadata")) == 1
 
 
-@pytest.mark.parametrize("form", ["json", "html"])
 def test_prefetch__before_all_is_read(
-    tmp_path: Path, upstream: Upstream, monkeypatch: pytest.MonkeyPatch, form: Form
+    tmp_path: Path, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a large page, what will be wanted next is asked for before the page is read."""
-    upstream.form = form
     promise(upstream, *(f"foo-1.{number}-py3-none-any.whl" for number in range(1500)))
     gate = threading.Event()
     read = reading.project_detail
@@ -321,6 +318,7 @@ def test_ahead__not_what_is_ours(tmp_path: Path, upstream: Upstream) -> None:
         ([UNIVERSAL, "foo-3.0.tar.gz"], None),
         ([UNIVERSAL, "foo-3.0-cp313-cp313-win_amd64.whl"], UNIVERSAL),
         ([UNIVERSAL, "foo-v3-py3-none-any.whl"], "foo-v3-py3-none-any.whl"),
+        ([UNIVERSAL, f"foo-{'9' * 5000}-py3-none-any.whl"], UNIVERSAL),
         ([UNIVERSAL, "foo.whl", "foo-rubbish-py3-none-any.whl", "foo-9.zip"], UNIVERSAL),
         ([], None),
     ],

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from eggproxy.archives.contents import Flaw
 from eggproxy.archives.filenames import named, same_name
@@ -143,8 +143,9 @@ def _ranking(project: NormalizedName) -> Callable[[File], Version]:
 
 
 def _parsed(version: str) -> Version | None:
-    """Read a version; None for one from before there were rules (PEP 440)."""
+    """Read a version; None for one from before there were rules (PEP 440), or beyond numbers."""
     try:
         return Version(version)
-    except InvalidVersion:
+    except ValueError:
+        # InvalidVersion is one, and so is what Python says of thousands of digits.
         return None

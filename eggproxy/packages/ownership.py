@@ -48,7 +48,7 @@ class Ownership:
             self._catalogue.has(project)
             or project in self._always
             or any(fnmatchcase(project, pattern) for pattern in self._reserve)
-            or self._trash.has(project, self._catalogue.generation)
+            or self._trash.has(project)
             or (self._catalogue.is_partial and project in self._presence.names())
         )
 

@@ -5,26 +5,11 @@ import os
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
 from eggproxy.names import NormalizedName
 from eggproxy.store import atomic
 
-LOOK = 1.0
-"""Seconds for which it is not looked at again, if nothing has gone from the packages."""
-
 _DAY = 86400.0
-
-
-class _Seen(NamedTuple):
-    """The names that were here, in a generation of the packages, and until when they count."""
-
-    generation: int
-    until: float
-    names: frozenset[str]
-
-
-_NEVER = _Seen(-1, 0.0, frozenset())
 
 
 class Trash:
@@ -35,8 +20,6 @@ class Trash:
         self._seconds = days * _DAY
         self._changed: int | None = None
         self._names: frozenset[str] = frozenset()
-        # All in one, for there are other threads.
-        self._seen = _NEVER
 
     def take(self, project: NormalizedName, paths: list[Path]) -> Path:
         """Move files of a project here, and say where they are. Raises StorageError."""
@@ -49,29 +32,22 @@ class Trash:
                     path.rename(place / path.name)
         return place
 
-    def has(self, project: NormalizedName, generation: int) -> bool:
-        """Say whether something of a project can be had back, so that its name stays ours.
-
-        `generation` changes whenever a name goes from the packages, as it does to come here; what
-        people put here is seen a second later.
-        """
-        seen = self._seen
-        if generation != seen.generation or time.monotonic() >= seen.until:
-            # Read before it is looked: what comes here meanwhile is a matter of the next one.
-            self._seen = seen = _Seen(generation, time.monotonic() + LOOK, self.names())
-        return project in seen.names
-
-    def names(self) -> frozenset[str]:
-        """Name all projects of which something can be had back."""
+    def has(self, project: NormalizedName) -> bool:
+        """Say whether something of a project can be had back, so that its name stays ours."""
         try:
-            changed = os.stat(self._folder).st_mtime_ns  # noqa: PTH116  it is asked often
+            changed = os.stat(self._folder).st_mtime_ns  # noqa: PTH116  it is asked at each request
         except OSError:
             # There has been none yet, or its disk is away: no name is let go of for that.
-            return self._names
+            return project in self._names
         if changed != self._changed or time.time() - changed / 1e9 < 1:
             with contextlib.suppress(OSError):
                 self._names = frozenset(entry.name for entry in self._folder.iterdir())
                 self._changed = changed
+        return project in self._names
+
+    def names(self) -> frozenset[str]:
+        """Name all projects of which something can be had back."""
+        self.has(NormalizedName(""))
         return self._names
 
     def empty(self) -> None:
@@ -86,4 +62,3 @@ class Trash:
                     path.unlink()
                 place.rmdir()
                 place.parent.rmdir()
-        self._seen = _NEVER

@@ -17,11 +17,7 @@ def project_detail(
     file, as a login page does, and for an API version that is not ours.
     """
     html_text.check(body)
-    return of_page(html_text.read(body.decode(charset, "replace")), url=url, project=project)
-
-
-def of_page(page: Page, *, url: str, project: NormalizedName) -> ProjectDetail:
-    """Give what the anchors of a page say, as `project_detail` does. Raises Nonsense."""
+    page = html_text.read(body.decode(charset, "replace"))
     version = api_version(page.metas.get("pypi:repository-version"))
     files = links.files(page.links, html_text.base(page, url))
     if not files and (page.is_for_people or not all(map(links.is_about_project, page.links))):

@@ -111,11 +111,8 @@ class PageProcess:
         return None
 
     def _send(self, work: Work, theirs: socket.socket) -> None:
-        with open(os.memfd_create("page"), "wb", buffering=0) as sent:  # noqa: PTH123
-            rest = memoryview(page_words.encode(work))
-            while rest:
-                rest = rest[sent.write(rest) :]
-            descriptors = [theirs.fileno(), sent.fileno()]
+        with page_words.in_memory(page_words.encode(work)) as descriptor:
+            descriptors = [theirs.fileno(), descriptor]
             # Not waiting where nobody listens: the page's lock is held.
             socket.send_fds(self._connection, [page_words.WORK], descriptors, socket.MSG_DONTWAIT)
 
@@ -127,20 +124,22 @@ class PageProcess:
     ) -> Taken:
         """Wait until a page has been taken. Raises OSError, ValueError."""
         while True:
-            word = self._word(connection)
+            word, descriptors = self._word(connection)
             if word == page_words.WANTED:
                 _fetch(fetch_ahead, page_words.decode_wanted(page_words.said(connection)))
             elif word == page_words.PAGE:
-                give(bytes(page_words.said(connection)))
+                # None where there are too many open files: it comes when it is in place.
+                for descriptor in descriptors:
+                    give(page_words.content_of(descriptor))
             else:
                 return Taken(int.from_bytes(word, "big"))
 
-    def _word(self, connection: socket.socket) -> bytes:
+    def _word(self, connection: socket.socket) -> tuple[bytes, list[int]]:
         """Wait for the next word; as long as others hear something, this one has not its turn."""
         while True:
             began = time.monotonic()
             try:
-                word = connection.recv(1)
+                word, descriptors, _flags, _address = socket.recv_fds(connection, 1, 1)
             except TimeoutError:
                 if self._last_word < began:
                     raise
@@ -148,7 +147,7 @@ class PageProcess:
             if not word:
                 raise ConnectionResetError
             self._last_word = time.monotonic()
-            return word
+            return word, descriptors
 
     def _has_ended(self) -> bool:
         try:

@@ -1,6 +1,9 @@
 """What the server and the process for new pages say to each other."""
 
+import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import msgspec
 
@@ -11,7 +14,8 @@ from eggproxy.upstream import Fetched
 WORK = b"j"
 """Said with two descriptors: a connection for one page, and what lies in memory for it."""
 
-# What is said before the page is in place: what will most likely be asked for next, and the page.
+# What is said before the page is in place: what will most likely be asked for next, with its length
+# and itself, and the page, with a descriptor of what lies in memory.
 WANTED, PAGE = b"w", b"p"
 
 
@@ -29,6 +33,34 @@ class Work(msgspec.Struct, frozen=True):
 encode = msgspec.msgpack.Encoder().encode
 decode_work = msgspec.msgpack.Decoder(Work).decode
 decode_wanted = msgspec.msgpack.Decoder(Wanted).decode
+
+
+@contextmanager
+def in_memory(content: bytes) -> Iterator[int]:
+    """Give a descriptor of bytes in memory that another process can see. Raises OSError.
+
+    Through a connection a page would go in pieces, after each of which either side waits for the
+    other, and each thread for its turn.
+    """
+    with open(os.memfd_create("page"), "wb", buffering=0) as file:  # noqa: PTH123
+        rest = memoryview(content)
+        while rest:
+            rest = rest[file.write(rest) :]
+        yield file.fileno()
+
+
+def content_of(descriptor: int) -> bytes:
+    """Read what lies in memory, and close it. Raises OSError."""
+    with open(descriptor, "rb", buffering=0) as file:
+        # Where whoever wrote it has left off is the end.
+        file.seek(0)
+        return file.read()
+
+
+def give(connection: socket.socket, page: bytes) -> None:
+    """Say that there is a page. Raises OSError."""
+    with in_memory(page) as descriptor:
+        socket.send_fds(connection, [PAGE], [descriptor])
 
 
 def say(connection: socket.socket, word: bytes, what: bytes) -> None:

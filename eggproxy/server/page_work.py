@@ -83,7 +83,7 @@ def _taken(takers: Mapping[str, Refresher], turns: Turns, work: int) -> Taken:
         is_told = _tell_likely(takers, work)
         with turns.turn(os.fstat(work).st_size) as turn:
             job = _work(work)
-            give = functools.partial(page_words.say, _connection.get(), page_words.PAGE)
+            give = functools.partial(page_words.give, _connection.get())
             new = NewPage(job.name, job.pages, job.digest, give)
             return takers[job.channel].take_new(new, turn.give_way, is_told=is_told)
     except Exception:  # noqa: BLE001  the server meets it too, and tells of it
