@@ -4,9 +4,10 @@ import hashlib
 import subprocess
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,7 +97,8 @@ def test_owns__while_it_is_read_of(directory: Path, monkeypatch: pytest.MonkeyPa
         assert read.wait(PATIENCE)
         second = pool.submit(packages.ownership.owns, TOOL)
         look = pool.submit(packages.look)
-        assert not wait([second, look], timeout=0.2).done
+        others: list[Future[Any]] = [second, look]
+        assert not wait(others, timeout=0.2).done
         gate.set()
         assert first.result(PATIENCE)
         assert second.result(PATIENCE)
