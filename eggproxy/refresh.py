@@ -153,7 +153,8 @@ class Refresher:
                 record = self._store.record(name, seen=True)
                 if record is not None and record.detail is not None:
                     return record.detail, False
-        is_told = old is None and self.tell_likely(name, pages)
+        # What has not to wait is told as soon, and for less, when all of it is read.
+        is_told = old is None and self._turns.is_asked_for() and self.tell_likely(name, pages)
         with self._turns.turn(sum(len(page.body) for page in pages)) as turn:
             ahead = Ahead(give, turn.give_way, is_told) if old is None else None
             return self._take(name, pages, digest, old, ahead), False

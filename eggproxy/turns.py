@@ -27,7 +27,17 @@ class Turns:
         self._tickets = itertools.count()
         self._waiting: list[tuple[int, int, int]] = []
         self._busy = False
+        self._part = _REST
         self._put_off = 0
+
+    def is_asked_for(self) -> bool:
+        """Say whether work that somebody waits for is being done, or waits for its turn.
+
+        As it is at this moment, for whoever wants to make use of the time.
+        """
+        with self._changed:
+            waiting = bool(self._waiting) and self._waiting[0][0] == _FIRST
+            return waiting or (self._busy and self._part == _FIRST)
 
     @contextmanager
     def turn(self, size: int) -> Iterator["Turn"]:
@@ -63,7 +73,7 @@ class Turns:
                 heapq.heapify(self._waiting)
                 self._wait_for(mine, None)
             heapq.heappop(self._waiting)
-            self._busy = True
+            self._busy, self._part = True, part
 
     def _wait_for(self, mine: tuple[int, int, int], patience: float | None) -> bool:
         return self._changed.wait_for(lambda: not self._busy and self._waiting[0] == mine, patience)

@@ -123,30 +123,37 @@ def test_new_page__process_without_room(proxy: Server) -> None:
     assert "process for new pages" not in proxy.log
 
 
+def page_of(name: str, *, has_metadata: bool) -> NewPage:
+    """Make the page of a project with thousands of wheels; nobody is given it."""
+    names = [f"{name}-1.{number}-py3-none-any.whl" for number in range(4000)]
+    files = [
+        {"filename": each, "url": each, "hashes": {}, "core-metadata": has_metadata}
+        for each in names
+    ]
+    page = Fetched(
+        body=json.dumps({"name": name, "files": files}).encode(),
+        content_type=JSON,
+        url=f"https://index.example/simple/{name}/",
+        etag=None,
+        last_modified=None,
+    )
+    return NewPage(NormalizedName(name), [page], "", lambda _page: None)
+
+
 def test_new_page__told_before_it_is_read(
     tmp_path: Path, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the newest version of a large page leads to is told before the page is read."""
-    gate = tmp_path / "gate"
+    """What a large page leads to is told while the page waits until another one is read."""
+    begun, gate = tmp_path / "begun", tmp_path / "gate"
     read = reading.project_detail
 
     def read_later(*args: Any) -> object:
+        begun.touch()
         wait_until(gate.exists)
         return read(*args)
 
     # It is inherited by the process.
     monkeypatch.setattr(reading, "project_detail", read_later)
-    names = [f"foo-1.{number}-py3-none-any.whl" for number in range(4000)]
-    files = [{"filename": name, "url": name, "hashes": {}, "core-metadata": True} for name in names]
-    page = Fetched(
-        body=json.dumps({"name": "foo", "files": files}).encode(),
-        content_type=JSON,
-        url=f"{upstream.index_url}foo/",
-        etag=None,
-        last_modified=None,
-    )
-    given: list[bytes] = []
-    wanted: list[Wanted] = []
     settings = settings_of(upstream.index_url, tmp_path / "eggs", prefetch_metadata=1)
     configuration = config.load(environ=settings)
     Front(configuration).prepare(configuration)
@@ -156,16 +163,21 @@ def test_new_page__told_before_it_is_read(
     if pid == 0:
         page_work.run(configuration, theirs, server)
     theirs.close()
-    new = NewPage(NormalizedName("foo"), [page], "", given.append)
+    wanted: list[Wanted] = []
     with ours, ThreadPoolExecutor() as pool:
-        taken = pool.submit(PageProcess(pid, ours).take, MAIN, wanted.append, new)
+        process = PageProcess(pid, ours)
+        new = page_of("bar", has_metadata=False), page_of("foo", has_metadata=True)
+        first = pool.submit(process.take, MAIN, wanted.append, new[0])
+        wait_until(begun.exists)
+        second = pool.submit(process.take, MAIN, wanted.append, new[1])
         wait_until(lambda: len(wanted) == 1)
-        assert wanted[0].filename == f"{names[-1]}.metadata"
-        assert not given
+        assert wanted[0].filename == "foo-1.3999-py3-none-any.whl.metadata"
+        assert not first.done()
+        assert not second.done()
         gate.touch()
-        assert taken.result(PATIENCE) is not Taken.NOT
+        assert first.result(PATIENCE) is not Taken.NOT
+        assert second.result(PATIENCE) is not Taken.NOT
     os.waitpid(pid, 0)
-    assert len(given) == 1
     assert len(wanted) == 1
     assert (tmp_path / "eggs" / "foo" / "index.json").exists()
 

@@ -213,12 +213,14 @@ def test_prefetch__of_thousands_of_versions(
 def test_prefetch__before_all_is_read(
     tmp_path: Path, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a large page, what will be wanted next is asked for before the page is read."""
+    """What a large page leads to is asked for while the page waits until another one is read."""
+    upstream.add("bar", "bar-1.0.tar.gz", b"bar")
     promise(upstream, *(f"foo-1.{number}-py3-none-any.whl" for number in range(1500)))
-    gate = threading.Event()
+    begun, gate = threading.Event(), threading.Event()
     read = reading.project_detail
 
     def read_later(*args: Any) -> object:
+        begun.set()
         assert gate.wait(PATIENCE)
         return read(*args)
 
@@ -229,11 +231,13 @@ def test_prefetch__before_all_is_read(
     front = Front(configuration)
     front.prepare(configuration)
     with ThreadPoolExecutor() as pool:
+        other = pool.submit(front.respond, Request("GET", b"/pypi/bar/", user_agent=DEBIAN))
+        assert begun.wait(PATIENCE)
         asked = pool.submit(front.respond, Request("GET", b"/pypi/foo/", user_agent=DEBIAN))
         wait_until(lambda: len(upstream.asked("foo-1.1499-py3-none-any.whl.metadata")) == 1)
         assert not asked.done()
         gate.set()
-        assert asked.result(PATIENCE).status == 200
+        assert asked.result(PATIENCE).status == other.result(PATIENCE).status == 200
     assert len(upstream.asked(".metadata")) == 1
 
 

@@ -30,6 +30,27 @@ def test_turn__smallest_first() -> None:
     assert order == [9, 3, 3, 5, 7]
 
 
+def test_turn__is_asked_for() -> None:
+    """Work is asked for until it gives way, and so is what waits to begin."""
+    turns, begun = Turns(), threading.Event()
+
+    def work() -> None:
+        with turns.turn(1):
+            begun.set()
+
+    assert not turns.is_asked_for()
+    with ThreadPoolExecutor() as pool, turns.turn(2) as turn:
+        assert turns.is_asked_for()
+        pool.submit(work)
+        wait_until(lambda: len(turns._waiting) == 1)
+        assert not begun.is_set()
+        turn.give_way()
+        assert begun.is_set()
+        # What is left of it now is only put off.
+        assert not turns.is_asked_for()
+    assert not turns.is_asked_for()
+
+
 def test_turn__ends_with_an_error() -> None:
     """A turn that ends with an error is over."""
     turns = Turns()

@@ -80,9 +80,9 @@ def _take(takers: Mapping[str, Refresher], turns: Turns, told: int, work: int) -
 
 def _taken(takers: Mapping[str, Refresher], turns: Turns, work: int) -> Taken:
     try:
-        is_told = _tell_likely(takers, work)
+        is_told = turns.is_asked_for() and _tell_likely(takers, work)
         with turns.turn(os.fstat(work).st_size) as turn:
-            job = _work(work)
+            job = _begun(work)
             give = functools.partial(page_words.give, _connection.get())
             new = NewPage(job.name, job.pages, job.digest, give)
             return takers[job.channel].take_new(new, turn.give_way, is_told=is_told)
@@ -92,15 +92,17 @@ def _taken(takers: Mapping[str, Refresher], turns: Turns, work: int) -> Taken:
 
 def _tell_likely(takers: Mapping[str, Refresher], work: int) -> bool:
     """Tell of the files that matter most; what waits is in nobody's memory a second time."""
-    job = _work(work)
-    installers.enter(job.user_agent)
-    prefetch.enter(job.specifier)
+    job = _begun(work)
     return takers[job.channel].tell_likely(job.name, job.pages)
 
 
-def _work(work: int) -> Work:
+def _begun(work: int) -> Work:
+    """Begin with a page that lies in memory, on behalf of whoever asks for it."""
     with mmap.mmap(work, 0, prot=mmap.PROT_READ) as sent:
-        return page_words.decode_work(sent)
+        job = page_words.decode_work(sent)
+    installers.enter(job.user_agent)
+    prefetch.enter(job.specifier)
+    return job
 
 
 def _tell(detail: ProjectDetail, record: Record) -> bool:
