@@ -79,6 +79,11 @@ def _mended(entries: list[Listed], base: Base) -> Sequence[File | None]:
         [entry.provenance for entry in entries],
     )
     filenames, urls, hashes, requirements, metadata, yanked, times, provenances = said
+    older = [
+        place
+        for place, entry in enumerate(entries)
+        if entry.dist_info_metadata is not _NULL or entry.data_dist_info_metadata is not _NULL
+    ]
     addresses = mended(urls, are_usual, resolved)
     digests = lower_case(hashes)
     meant = [
@@ -86,7 +91,7 @@ def _mended(entries: list[Listed], base: Base) -> Sequence[File | None]:
         addresses,
         digests if addresses is urls else _with_fragments(digests, urls),
         [value or None for value in requirements] if "" in requirements else requirements,
-        _core_metadata(metadata, entries),
+        _core_metadata(metadata, entries, older),
         # PEP 592, PEP 691: yanked is what has a truthy value.
         [value or False for value in yanked] if "" in yanked else yanked,
         mended(times, are_upload_times, upload_time),
@@ -96,12 +101,10 @@ def _mended(entries: list[Listed], base: Base) -> Sequence[File | None]:
         if new is not old:
             for entry, value in zip(entries, new, strict=True):
                 change(entry, name, value)
-    for entry in entries:
+    for place in older:
         # What is as it came holds on to the whole page.
-        if entry.dist_info_metadata is not _NULL:
-            change(entry, "dist_info_metadata", _NULL)
-        if entry.data_dist_info_metadata is not _NULL:
-            change(entry, "data_dist_info_metadata", _NULL)
+        change(entries[place], "dist_info_metadata", _NULL)
+        change(entries[place], "data_dist_info_metadata", _NULL)
     if meant[0] is filenames and addresses is urls:
         return entries
     return [None if None in {entry.filename, entry.url} else entry for entry in entries]
@@ -119,13 +122,16 @@ def _with_fragments(column: Sequence[Any], urls: Sequence[str]) -> Sequence[dict
     ]
 
 
-def _core_metadata(claims: Sequence[Metadata], entries: Sequence[Listed]) -> Sequence[Metadata]:
-    """Give what is said of metadata; an older name counts only without the new one (PEP 714)."""
-    if None in claims:
-        claims = [
-            _older_claim(entry) if claim is None else claim
-            for claim, entry in zip(claims, entries, strict=True)
-        ]
+def _core_metadata(
+    claims: Sequence[Metadata], entries: Sequence[Listed], older: Sequence[int]
+) -> Sequence[Metadata]:
+    """Give what is said of metadata; an older name counts only without the new one (PEP 714).
+
+    `older` are the places of the entries that have one.
+    """
+    said = {place: _older_claim(entries[place]) for place in older if claims[place] is None}
+    if said:
+        claims = [said.get(place, claim) for place, claim in enumerate(claims)]
     claims = lower_case(claims)
     # No digests: there is metadata all the same.
     return [True if claim == {} else claim for claim in claims] if {} in claims else claims
