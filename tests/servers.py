@@ -82,14 +82,11 @@ class Server:
 
     def files(self) -> set[str]:
         """Name all that is on disk below its directory, but for its own records."""
-        paths = (path for path in self.eggs.rglob("*") if path.is_file())
-        names = {str(path.relative_to(self.eggs)) for path in paths}
-        return {name for name in names if not name.startswith(".eggproxy")}
+        return {name for name in files_below(self.eggs) if not name.startswith(".eggproxy")}
 
     def own_files(self) -> set[str]:
         """Name what lies among its own records, partial downloads and scratch files."""
-        own = self.eggs / ".eggproxy"
-        return {str(path.relative_to(own)) for path in own.rglob("*") if path.is_file()}
+        return files_below(self.eggs / ".eggproxy")
 
     def age_pages(self, seconds: float) -> None:
         """Let all stored pages have been confirmed so many seconds earlier than they were.
@@ -112,6 +109,15 @@ class Server:
 
 def _named(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+def files_below(folder: Path) -> set[str]:
+    """Name all files below a folder, in which others may come and go meanwhile."""
+    return {
+        str(Path(root, name).relative_to(folder))
+        for root, _folders, names in os.walk(folder)
+        for name in names
+    }
 
 
 def settings_of(index: str, eggs: Path, **settings: object) -> dict[str, str]:
