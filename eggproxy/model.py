@@ -55,6 +55,9 @@ class File(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, rename="ke
     __hash__ = None  # type: ignore[assignment]  # its digests cannot be hashed either
 
 
+OF_RECORDS = ("egg_fragment", "looked_for", "extra")
+"""What of a file only our own records have under such a name, after all that pages have."""
+
 _values = attrgetter(*File.__struct_fields__)
 
 

@@ -88,8 +88,9 @@ def _places(detail: ProjectDetail) -> set[str]:
     if not detail.files:
         return set()
     urls = [file.url for file in detail.files]
-    first = _place(urls[0])
-    if "\n".join(["", *urls]).count(f"\n{first}") == len(urls):
+    # Nearly always one: what the first and the last of them in order begin with, all do.
+    first = _place(min(urls))
+    if max(urls).startswith(first):
         return {first}
     return set(map(_place, urls))
 

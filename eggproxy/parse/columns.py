@@ -7,7 +7,7 @@ not thousands. Only where the answer is no is there a look at each.
 import re
 from collections.abc import Callable, Sequence
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
 from eggproxy.characters import consists_of
 
@@ -32,7 +32,11 @@ def mended(
     mend: Callable[[str], str | None],
 ) -> Sequence[str | None]:
     """Mend each value of a column, unless all are usual; None stays None."""
-    if are_usual([value for value in column if value is not None]):
+    if None in column:
+        present = [value for value in column if value is not None]
+    else:
+        present = cast("list[str]", column)
+    if are_usual(present):
         return column
     return [None if value is None else mend(value) for value in column]
 

@@ -1,5 +1,6 @@
 """A project's page in JSON (PEP 691)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -18,32 +19,71 @@ Page = dict[str, msgspec.Raw]
 """The keys of a page, and what they hold as it came."""
 
 
+_ABSENT = msgspec.Raw()
+
+
+class _Usual(msgspec.Struct, forbid_unknown_fields=True, gc=False, rename="kebab"):
+    """A page as nearly all are: of no other keys, and its files have values of their types.
+
+    Such a page is gone through once, and any other twice: for its keys, and for its files.
+    """
+
+    files: list[file_json.Listed]
+    meta: msgspec.Raw = _ABSENT
+    name: msgspec.Raw = _ABSENT
+    versions: msgspec.Raw = _ABSENT
+    project_status: msgspec.Raw = _ABSENT
+    alternate_locations: msgspec.Raw = _ABSENT
+
+    def keys(self) -> Page:
+        """Give what it holds beside the files."""
+        names = zip(self.__struct_fields__, self.__struct_encode_fields__, strict=True)
+        held = {key: getattr(self, name) for name, key in names if name != "files"}
+        return {key: value for key, value in held.items() if value is not _ABSENT}
+
+
+_decode_usual = msgspec.json.Decoder(_Usual).decode
+
+
 def project_detail(body: bytes, *, url: str, project: NormalizedName) -> ProjectDetail:
     """Read a project's page; `url` is its own, for relative links.
 
     Raises Nonsense for broken JSON, another project's page, files of which none is usable, or an
     API version that is not ours.
     """
+    body = json_text.without_mark(body)
     with json_text.broken_is_nonsense():
-        page = json_text.top_level(body)
-    return of_page(page, url=url, project=project)
+        try:
+            usual = _decode_usual(body)
+        except msgspec.ValidationError:
+            return of_page(json_text.top_level(body), url=url, project=project)
+        listed = file_json.mended(usual.files, Base(url))
+        return _detail(usual.keys(), listed, project)
 
 
 def of_page(page: Page, *, url: str, project: NormalizedName) -> ProjectDetail:
     """Give what the keys of a page say, as `project_detail` does. Raises Nonsense."""
     with json_text.broken_is_nonsense():
-        meta = json_text.meta(page)
-        version = api_version(meta.get("api-version"))
-        _check_name(page, project)
-        return ProjectDetail(
-            name=project,
-            files=_files(page, url),
-            api_version=version,
-            versions=_versions(page),
-            status=_status(page, meta),
-            meta={key: meta[key] for key in meta if key not in _KNOWN_OF_META},
-            extra={key: _read(page, key) for key in page if key not in _KNOWN_OF_PAGE},
-        )
+        if "files" not in page:
+            raise Nonsense("sent JSON without files")
+        listed = file_json.files(page["files"], Base(url))
+        return _detail(page, listed, project)
+
+
+def _detail(page: Page, listed: Sequence[File | None], project: NormalizedName) -> ProjectDetail:
+    """Give what the keys of a page say, and its files, that have been read. Raises Nonsense."""
+    meta = json_text.meta(page)
+    version = api_version(meta.get("api-version"))
+    _check_name(page, project)
+    return ProjectDetail(
+        name=project,
+        files=_files(listed),
+        api_version=version,
+        versions=_versions(page),
+        status=_status(page, meta),
+        meta={key: meta[key] for key in meta if key not in _KNOWN_OF_META},
+        extra={key: _read(page, key) for key in page if key not in _KNOWN_OF_PAGE},
+    )
 
 
 def _read(page: Page, key: str) -> Any:  # noqa: ANN401 (it is upstream's, and can be anything)
@@ -56,10 +96,7 @@ def _check_name(page: Page, project: NormalizedName) -> None:
         raise Nonsense(f"sent the page of another project, {quoted(name)}")
 
 
-def _files(page: Page, url: str) -> list[File]:
-    if "files" not in page:
-        raise Nonsense("sent JSON without files")
-    listed = file_json.files(page["files"], Base(url))
+def _files(listed: Sequence[File | None]) -> list[File]:
     usable = [file for file in listed if file is not None]
     if listed and not usable:
         raise Nonsense("sent a page with no usable file")

@@ -1,14 +1,17 @@
 """The files of a project's page in JSON: exactly as they are, or else as they were meant."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections import deque
+from collections.abc import Iterable, Sequence
+from itertools import repeat
+from typing import Any, Literal
 
 import msgspec
 from msgspec.structs import force_setattr as change
 
-from eggproxy.model import File
+from eggproxy.model import OF_RECORDS, File
 from eggproxy.names import is_filename
-from eggproxy.parse.columns import Metadata, all_match, lower_case, mended
+from eggproxy.parse import columns
+from eggproxy.parse.columns import Metadata, all_match
 from eggproxy.parse.nonsense import Nonsense
 from eggproxy.parse.upload_time import are_upload_times, upload_time
 from eggproxy.parse.urls import USUAL_FILENAME, Base, are_usual, fragment_facts
@@ -23,17 +26,19 @@ class Listed(File, frozen=True, forbid_unknown_fields=True, gc=False, rename="ke
     # it once more, and are read only where the new name is not there.
     dist_info_metadata: msgspec.Raw = _NULL
     data_dist_info_metadata: msgspec.Raw = _NULL
+    # What only our own records know: to an index, such a key is one like any other.
+    egg_fragment: None = msgspec.field(default=None, name="_egg")
+    looked_for: Literal[0] = msgspec.field(default=0, name="_looked_for")
+    extra: None = msgspec.field(default=None, name="_extra")
 
-
-_OF_RECORDS = ("egg_fragment", "looked_for", "extra")
-"""What only our own records know: to an index, such a key is one like any other."""
 
 _TYPES: dict[str, Any] = {
     field.encode_name: field.type
     for field in msgspec.structs.fields(Listed)
-    if field.name not in _OF_RECORDS
+    if field.name not in OF_RECORDS
 }
-_OLDER = {key for key, kind in _TYPES.items() if kind is msgspec.Raw}
+_OLDER = ("dist_info_metadata", "data_dist_info_metadata")
+_OLDER_KEYS = {key for key, kind in _TYPES.items() if kind is msgspec.Raw}
 _decode = msgspec.json.Decoder(list[Listed]).decode
 
 _MENDED = (
@@ -52,16 +57,15 @@ def files(array: msgspec.Raw, base: Base) -> Sequence[File | None]:
         entries = _decode(array)
     except msgspec.ValidationError:
         return _unusual(array, base)
-    ours = [
-        entry.egg_fragment is not None or entry.looked_for or entry.extra is not None
-        for entry in entries
-    ]
-    if any(ours):
-        return _unusual(array, base)
-    return _mended(entries, base)
+    return mended(entries, base)
 
 
-def _mended(entries: list[Listed], base: Base) -> Sequence[File | None]:
+def mended(entries: list[Listed], base: Base) -> Sequence[File | None]:
+    """Make the files that were read of a page what they were meant to be.
+
+    They are the caller's own: those that `files` would give are made of them.
+    """
+
     def resolved(reference: str) -> str | None:
         address = base.absolute(reference)
         # What leads to the page itself, as an empty reference does, leads to nothing.
@@ -79,35 +83,38 @@ def _mended(entries: list[Listed], base: Base) -> Sequence[File | None]:
         [entry.provenance for entry in entries],
     )
     filenames, urls, hashes, requirements, metadata, yanked, times, provenances = said
-    older = [
-        place
-        for place, entry in enumerate(entries)
-        if entry.dist_info_metadata is not _NULL or entry.data_dist_info_metadata is not _NULL
-    ]
-    addresses = mended(urls, are_usual, resolved)
-    digests = lower_case(hashes)
+    addresses = columns.mended(urls, are_usual, resolved)
+    digests = columns.lower_case(hashes)
     meant = [
-        mended(filenames, _are_usual_filenames, _filename),
+        columns.mended(filenames, _are_usual_filenames, _filename),
         addresses,
         digests if addresses is urls else _with_fragments(digests, urls),
         [value or None for value in requirements] if "" in requirements else requirements,
-        _core_metadata(metadata, entries, older),
+        _core_metadata(metadata, entries),
         # PEP 592, PEP 691: yanked is what has a truthy value.
         [value or False for value in yanked] if "" in yanked else yanked,
-        mended(times, are_upload_times, upload_time),
-        mended(provenances, are_usual, resolved),
+        columns.mended(times, are_upload_times, upload_time),
+        columns.mended(provenances, are_usual, resolved),
     ]
     for name, old, new in zip(_MENDED, said, meant, strict=True):
         if new is not old:
-            for entry, value in zip(entries, new, strict=True):
-                change(entry, name, value)
-    for place in older:
-        # What is as it came holds on to the whole page.
-        change(entries[place], "dist_info_metadata", _NULL)
-        change(entries[place], "data_dist_info_metadata", _NULL)
+            _change(entries, name, new)
+    older: tuple[list[Any], ...] = (
+        [entry.dist_info_metadata for entry in entries],
+        [entry.data_dist_info_metadata for entry in entries],
+    )
+    for name, raws in zip(_OLDER, older, strict=True):
+        if raws.count(_NULL) != len(raws):
+            # What is as it came holds on to the whole page.
+            _change(entries, name, repeat(_NULL))
     if meant[0] is filenames and addresses is urls:
         return entries
     return [None if None in {entry.filename, entry.url} else entry for entry in entries]
+
+
+def _change(entries: Iterable[Listed], name: str, values: Iterable[object]) -> None:
+    # A loop takes twice as long.
+    deque(map(change, entries, repeat(name), values), maxlen=0)
 
 
 def _filename(name: str) -> str | None:
@@ -122,17 +129,14 @@ def _with_fragments(column: Sequence[Any], urls: Sequence[str]) -> Sequence[dict
     ]
 
 
-def _core_metadata(
-    claims: Sequence[Metadata], entries: Sequence[Listed], older: Sequence[int]
-) -> Sequence[Metadata]:
-    """Give what is said of metadata; an older name counts only without the new one (PEP 714).
-
-    `older` are the places of the entries that have one.
-    """
-    said = {place: _older_claim(entries[place]) for place in older if claims[place] is None}
-    if said:
-        claims = [said.get(place, claim) for place, claim in enumerate(claims)]
-    claims = lower_case(claims)
+def _core_metadata(claims: Sequence[Metadata], entries: Sequence[Listed]) -> Sequence[Metadata]:
+    """Give what is said of metadata; an older name counts only without the new one (PEP 714)."""
+    if None in claims:
+        claims = [
+            _older_claim(entry) if claim is None else claim
+            for claim, entry in zip(claims, entries, strict=True)
+        ]
+    claims = columns.lower_case(claims)
     # No digests: there is metadata all the same.
     return [True if claim == {} else claim for claim in claims] if {} in claims else claims
 
@@ -152,14 +156,14 @@ def _unusual(array: msgspec.Raw, base: Base) -> Sequence[File | None]:
     if not isinstance(items, list):
         raise Nonsense("sent JSON without files")
     entries = [entry for entry in map(_entry, items) if entry is not None]
-    return [*_mended(entries, base), *([None] * (len(items) - len(entries)))]
+    return [*mended(entries, base), *([None] * (len(items) - len(entries)))]
 
 
 def _entry(item: Any) -> Listed | None:  # noqa: ANN401 (it is upstream's, and can be anything)
     if not isinstance(item, dict):
         return None
     known = {key: item[key] for key in _TYPES if item.get(key) is not None}
-    for key in _OLDER & known.keys():
+    for key in _OLDER_KEYS & known.keys():
         known[key] = msgspec.Raw(msgspec.json.encode(known[key]))
     try:
         entry = msgspec.convert({"hashes": {}} | known, Listed)

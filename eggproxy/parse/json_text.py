@@ -20,10 +20,15 @@ def broken_is_nonsense() -> Iterator[None]:
         raise Nonsense("sent broken JSON") from None
 
 
+def without_mark(body: bytes) -> bytes:
+    """Leave out the byte order mark that some servers begin with; RFC 8259, 8.1, lets us."""
+    return body.removeprefix(_BOM)
+
+
 def top_level(body: bytes) -> dict[str, msgspec.Raw]:
     """Split a page into its keys, the values left as they are. Raises Nonsense."""
     try:
-        return msgspec.json.decode(body.removeprefix(_BOM), type=dict[str, msgspec.Raw])
+        return msgspec.json.decode(without_mark(body), type=dict[str, msgspec.Raw])
     except msgspec.ValidationError:
         raise Nonsense("sent JSON that is no index page") from None
 

@@ -19,8 +19,8 @@ USUAL_URL = rf"{_USUAL_HOST}[a-zA-Z0-9_./~+%-]*+"
 
 _ORIGIN = re.compile(_USUAL_HOST).match
 _USUAL = re.compile(USUAL_URL).fullmatch
-# What is in a path, and what is between it and that of the URL before.
-_IN_COLUMN = f"{ascii_letters}{digits}_./~+%-:\n".encode()
+# What is in a path, and what is only before it.
+_IN_URLS = f"{ascii_letters}{digits}_./~+%-:".encode()
 
 USUAL_FOLDER = rf"{_USUAL_HOST}(?:[a-zA-Z0-9_.~+-]++/)*+"
 """Pattern of such URLs up to the last component."""
@@ -47,15 +47,14 @@ def are_usual(urls: Sequence[str]) -> bool:
     """Say whether all match `USUAL_URL`."""
     if not urls:
         return True
-    origin = _ORIGIN(urls[0])
-    if origin is not None:
-        # Those of a page are often of one host, and then there is a quick way.
-        text, many = "\n".join(["", *urls]), len(urls)
-        if (
-            text.count(f"\n{origin[0]}") == text.count("\n") == many
-            and text.count(":") == many * origin[0].count(":")
-            and consists_of(text, _IN_COLUMN)
-        ):
+    # Those of a page are often of one host, and then there is a quick way: what the first and the
+    # last of them in order begin with, all do.
+    first = min(urls)
+    origin = _ORIGIN(first)
+    if origin is not None and max(urls).startswith(origin[0]):
+        text = "".join(urls)
+        colons = len(urls) * origin[0].count(":")
+        if text.count(":") == colons and consists_of(text, _IN_URLS):
             return True
     return all(map(_USUAL, urls))
 

@@ -1,6 +1,8 @@
 """A project's page in HTML (PEP 503, 592, 658, 714, 740, 792)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from itertools import chain, repeat
+from typing import Any
 from urllib.parse import quote
 
 from eggproxy.characters import consists_of
@@ -11,6 +13,9 @@ from eggproxy.render.links import all_plain, link, provenance_links
 # Strongest first; these are what pip takes in a fragment.
 _FRAGMENT_DIGESTS = ("sha256", "sha512", "sha384", "sha224", "sha1", "md5")
 _HEX = b"0123456789abcdef"
+
+Parts = tuple[Iterable[str], ...]
+"""Of each file some pieces of text, one after the other."""
 
 
 def project_detail_html(detail: ProjectDetail) -> bytes:
@@ -27,27 +32,30 @@ def project_detail_html(detail: ProjectDetail) -> bytes:
 def _anchors(files: list[File]) -> Iterable[str]:
     """Write the links; the text of each MUST be its filename (PEP 503).
 
-    Each part is written for all files at once: there can be thousands, and all much alike.
+    Each part is written for all files at once: there can be thousands, and all much alike. And
+    what is there already, as the digests are, goes into the page as it is.
     """
-    names = [file.filename for file in files]
-    parts = zip(names, _fragments(files), _requirements(files), _others(files), strict=True)
-    if all_plain(files):
-        return [
-            f'<a href="{name}{fragment}"{requirement}{other}>{name}</a><br>\n'
-            for name, fragment, requirement, other in parts
-        ]
-    return [
-        f'<a href="{escaped(link(name))}{fragment}"{requirement}{other}>{escaped(name)}</a><br>\n'
-        for name, fragment, requirement, other in parts
-    ]
+    texts = links = [file.filename for file in files]
+    if not all_plain(files):
+        texts, links = list(map(escaped, texts)), [escaped(link(name)) for name in texts]
+    parts = (
+        *(repeat('<a href="'), links, *_fragments(files), repeat('"')),
+        *(_requirements(files), *_claims(files), *_rare(files)),
+        *(repeat(">"), texts, repeat("</a><br>\n")),
+    )
+    return chain.from_iterable(zip(*parts, strict=False))
 
 
-def _fragments(files: list[File]) -> Iterable[str]:
+def _fragments(files: list[File]) -> Parts:
     """Write what follows the URL of each file: a digest, or else what setuptools wants there."""
-    digests = _digests([file.hashes for file in files], "#")
-    if "" not in digests:
-        return digests
-    return [digest or _egg(file) for digest, file in zip(digests, files, strict=True)]
+    usual = _usual_digests([file.hashes for file in files])
+    if usual is not None and "" not in usual:
+        return repeat("#sha256="), usual
+    digests = [_digest(file.hashes) for file in files]
+    fragments = [
+        f"#{digest}" if digest else _egg(file) for digest, file in zip(digests, files, strict=True)
+    ]
+    return (fragments,)
 
 
 def _requirements(files: list[File]) -> Iterable[str]:
@@ -60,27 +68,35 @@ def _requirements(files: list[File]) -> Iterable[str]:
     return [written[specifier] for specifier in specifiers]
 
 
-def _others(files: list[File]) -> Iterable[str]:
-    """Write the other attributes of each file."""
+def _claims(files: list[File]) -> Parts:
+    """Write what is said of the metadata of each file."""
     claims = [file.core_metadata for file in files]
-    # Those of archives, which have none, must not keep the others from the quick way.
-    digests = iter(_digests([claim for claim in claims if claim and isinstance(claim, dict)]))
-    claimed = [_claimed(claim, digests) if claim else "" for claim in claims]
+    usual = _usual_digests(claims)
+    if usual is None:
+        return ([_claim(claim) if claim else "" for claim in claims],)
+    begins = [' data-core-metadata="sha256=' if digest else "" for digest in usual]
+    return begins, usual, ['"' if digest else "" for digest in usual]
+
+
+def _claim(claim: bool | dict[str, str]) -> str:  # noqa: FBT001  it is data
+    digest = _digest(claim) if isinstance(claim, dict) else ""
+    return f' data-core-metadata="{digest or "true"}"'
+
+
+def _rare(files: list[File]) -> Parts:
+    """Write the attributes that hardly a file has."""
     rare = [
         place
         for place, file in enumerate(files)
         if file.yanked or file.gpg_sig is not None or file.provenance is not None
     ]
-    provenances = provenance_links(files) if rare else []
+    if not rare:
+        return ()
+    provenances = provenance_links(files)
+    attributes = [""] * len(files)
     for place in rare:
-        claimed[place] += _rare_attributes(files[place], provenances[place])
-    return claimed
-
-
-def _claimed(claim: bool | dict[str, str], digests: Iterator[str]) -> str:  # noqa: FBT001  it is data
-    """Write what is said of metadata; the digests are those of all claims that have some."""
-    claimed = next(digests) or "true" if isinstance(claim, dict) else "true"
-    return f' data-core-metadata="{claimed}"'
+        attributes[place] = _rare_attributes(files[place], provenances[place])
+    return (attributes,)
 
 
 def _rare_attributes(file: File, provenance: str | None) -> str:
@@ -99,17 +115,21 @@ def _egg(file: File) -> str:
     return "" if file.egg_fragment is None else f"#egg={escaped(quote(file.egg_fragment))}"
 
 
-def _digests(column: list[dict[str, str]], prefix: str = "") -> list[str]:
-    """Write the strongest of each file's digests as `name=hex`; "" if there is none."""
-    usual = [hashes.get("sha256", "") for hashes in column]
-    if "" not in usual and consists_of("".join(usual), _HEX):
-        prefix += "sha256="
-        return [prefix + digest for digest in usual]
-    return [_digest(hashes, prefix) for hashes in column]
+def _usual_digests(claims: list[Any]) -> list[str] | None:
+    """Give the SHA-256 of each claim, "" where nothing is claimed; None if one claims otherwise."""
+    try:
+        # Where it is empty, another digest may not be.
+        digests: list[Any] = [(claim["sha256"] or None) if claim else "" for claim in claims]
+    except (KeyError, TypeError):
+        return None
+    if None in digests or not consists_of("".join(digests), _HEX):
+        return None
+    return digests
 
 
-def _digest(hashes: dict[str, str], prefix: str) -> str:
+def _digest(hashes: dict[str, str]) -> str:
+    """Write the strongest of some digests as `name=hex`; "" if there is none."""
     for name in _FRAGMENT_DIGESTS:
         if digest := hashes.get(name):
-            return f"{prefix}{name}={escaped(digest)}"
+            return f"{name}={escaped(digest)}"
     return ""

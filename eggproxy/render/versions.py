@@ -9,7 +9,7 @@ def claimed_version(detail: ProjectDetail) -> tuple[int, int]:
     PEP 700: from 1.1 on every file MUST have a size, and `versions` MUST be there.
     """
     claim = min(detail.api_version, API_VERSION)
-    complete = detail.versions is not None and all(file.size is not None for file in detail.files)
+    complete = detail.versions is not None and None not in [file.size for file in detail.files]
     return claim if complete else (1, 0)
 
 

@@ -111,7 +111,7 @@ class PageProcess:
         return None
 
     def _send(self, work: Work, theirs: socket.socket) -> None:
-        with page_words.in_memory(page_words.encode(work)) as descriptor:
+        with page_words.work_in_memory(work) as descriptor:
             descriptors = [theirs.fileno(), descriptor]
             # Not waiting where nobody listens: the page's lock is held.
             socket.send_fds(self._connection, [page_words.WORK], descriptors, socket.MSG_DONTWAIT)

@@ -3,7 +3,9 @@
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from itertools import accumulate
 
 import msgspec
 
@@ -30,22 +32,56 @@ class Work(msgspec.Struct, frozen=True):
     specifier: str
 
 
+class _Sent(Work, frozen=True):
+    """How that lies in memory: with empty bodies, and the sizes of those that follow it."""
+
+    sizes: list[int]
+
+
 encode = msgspec.msgpack.Encoder().encode
-decode_work = msgspec.msgpack.Decoder(Work).decode
 decode_wanted = msgspec.msgpack.Decoder(Wanted).decode
+_decode_sent = msgspec.msgpack.Decoder(_Sent).decode
+_LENGTH = 8
+
+
+def work_in_memory(work: Work) -> AbstractContextManager[int]:
+    """Give a descriptor of what there is to do, as `in_memory` does. Raises OSError."""
+    bodies = [page.body for page in work.pages]
+    values = {name: getattr(work, name) for name in Work.__struct_fields__}
+    values["pages"] = [replace(page, body=b"") for page in work.pages]
+    head = encode(_Sent(**values, sizes=list(map(len, bodies))))
+    return in_memory(len(head).to_bytes(_LENGTH, "big"), head, *bodies)
+
+
+def work_of(descriptor: int) -> Work:
+    """Read what there is to do, of which only pages are large. Raises OSError, ValueError."""
+    length = int.from_bytes(_at(descriptor, 0, _LENGTH), "big")
+    sent = _decode_sent(_at(descriptor, _LENGTH, length))
+    begins = accumulate(sent.sizes, initial=_LENGTH + length)
+    parts = zip(sent.pages, begins, sent.sizes, strict=False)
+    pages = [replace(page, body=_at(descriptor, begin, size)) for page, begin, size in parts]
+    return msgspec.structs.replace(sent, pages=pages)
+
+
+def _at(descriptor: int, begin: int, size: int) -> bytes:
+    found = os.pread(descriptor, size, begin)
+    if len(found) != size:
+        raise ValueError(f"there are {len(found)} of {size} bytes")
+    return found
 
 
 @contextmanager
-def in_memory(content: bytes) -> Iterator[int]:
+def in_memory(*content: bytes) -> Iterator[int]:
     """Give a descriptor of bytes in memory that another process can see. Raises OSError.
 
     Through a connection a page would go in pieces, after each of which either side waits for the
     other, and each thread for its turn.
     """
     with open(os.memfd_create("page"), "wb", buffering=0) as file:  # noqa: PTH123
-        rest = memoryview(content)
-        while rest:
-            rest = rest[file.write(rest) :]
+        for piece in content:
+            rest = memoryview(piece)
+            while rest:
+                rest = rest[file.write(rest) :]
         yield file.fileno()
 
 

@@ -3,7 +3,6 @@
 import ctypes
 import functools
 import gc
-import mmap
 import os
 import signal
 import socket
@@ -98,8 +97,7 @@ def _tell_likely(takers: Mapping[str, Refresher], work: int) -> bool:
 
 def _begun(work: int) -> Work:
     """Begin with a page that lies in memory, on behalf of whoever asks for it."""
-    with mmap.mmap(work, 0, prot=mmap.PROT_READ) as sent:
-        job = page_words.decode_work(sent)
+    job = page_words.work_of(work)
     installers.enter(job.user_agent)
     prefetch.enter(job.specifier)
     return job

@@ -93,8 +93,10 @@ class Replacement:
         self._temporary.unlink(missing_ok=True)
 
 
-def replace(contents: Mapping[Path, bytes], *, scratch: Path) -> None:
+def replace(contents: Mapping[Path, bytes | tuple[bytes, ...]], *, scratch: Path) -> None:
     """Put files in place, whole; `scratch` is a folder on the same file system.
+
+    The content of each is in one piece or in several.
 
     None is replaced before there is room for all. Raises OSError; nothing is left behind then.
     """
@@ -103,7 +105,8 @@ def replace(contents: Mapping[Path, bytes], *, scratch: Path) -> None:
         for path, content in contents.items():
             replacement = Replacement(path, scratch=scratch)
             undo.callback(replacement.discard)
-            replacement.write(content)
+            for piece in content if isinstance(content, tuple) else (content,):
+                replacement.write(piece)
             replacement.finish()
             replacements.append(replacement)
         for replacement in replacements:

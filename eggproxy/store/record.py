@@ -87,10 +87,10 @@ _decode_file = msgspec.json.Decoder(File).decode
 _decode_files = msgspec.json.Decoder(File).decode_lines
 
 
-def encode(record: Record) -> bytes:
-    """Write a record as it lies on disk."""
+def encode(record: Record) -> tuple[bytes, bytes]:
+    """Write a record as it lies on disk, in two pieces: the second has the size of a large page."""
     lines = _encoder.encode_lines(record.detail.files if record.detail is not None else [])
-    return _encoder.encode_lines([_Head.of(record, len(lines))]) + lines
+    return _encoder.encode_lines([_Head.of(record, len(lines))]), lines
 
 
 def decode(data: bytes) -> Record:
