@@ -182,7 +182,10 @@ def test_new_page__told_before_it_is_read(
     assert (tmp_path / "eggs" / "foo" / "index.json").exists()
 
 
-@pytest.mark.parametrize("said", [b"p", b"w" + (1000).to_bytes(8, "big") + b"a part"])
+@pytest.mark.parametrize(
+    "said",
+    [b"p", b"p" + (1 << 40).to_bytes(8, "big"), b"w" + (1000).to_bytes(8, "big") + b"a part"],
+)
 def test_new_page__ends_in_the_middle_of_it(said: bytes) -> None:
     """Of a page that the process was about to give when it died, nobody gets a part."""
     ours, theirs = socket.socketpair()

@@ -21,8 +21,8 @@ from eggproxy import installers, prefetch
 from eggproxy.config import Configuration
 from eggproxy.outcome import Taken
 from eggproxy.refresh import NewPage
-from eggproxy.server import page_words, page_work
-from eggproxy.server.page_words import Work
+from eggproxy.server import page_memory, page_words, page_work
+from eggproxy.server.page_memory import PageMemory, Work
 from eggproxy.transfer import Wanted
 
 log = logging.getLogger("eggproxy")
@@ -40,6 +40,7 @@ class PageProcess:
     def __init__(self, pid: int, connection: socket.socket) -> None:
         self._pid = pid
         self._connection = connection
+        self._memory = PageMemory()
         self._lock = threading.Lock()
         self._alive = True
         self._last_word = 0.0
@@ -73,73 +74,70 @@ class PageProcess:
             return Taken.NOT
         known = installers.current(), prefetch.current()
         work = Work(channel, new.name, list(new.pages), new.digest, *known)
-        connection = self._begun(work)
-        if connection is None:
-            return Taken.NOT
-        try:
-            with connection:
-                return self._done(connection, fetch_ahead, new.give)
-        except ConnectionError:
-            # It may be that it has failed with this page only.
-            if self._has_ended():
+        with ExitStack() as held:
+            begun = self._begun(work, held)
+            if begun is None:
+                return Taken.NOT
+            try:
+                return self._done(*begun, fetch_ahead, new.give)
+            except ConnectionError:
+                # It may be that it has failed with this page only.
+                if self._has_ended():
+                    self._give_up()
+            except (OSError, ValueError):
+                # A DecodeError is a ValueError.
                 self._give_up()
-        except (OSError, ValueError):
-            # A DecodeError is a ValueError.
-            self._give_up()
         return Taken.NOT
 
-    def _begun(self, work: Work) -> socket.socket | None:
-        """Hand a page over, and give the connection by which it is told what becomes of it.
+    def _begun(self, work: Work, held: ExitStack) -> tuple[socket.socket, int] | None:
+        """Hand a page over; `held` is both, as long as the process is at it.
 
-        Not by the connection, through which a large page would go in twenty pieces, after each of
-        which this thread would wait for its turn. None where that cannot be done.
+        Gives the connection by which it is told what becomes of the page, and the memory that it
+        lies in. None where that cannot be done.
         """
-        with ExitStack() as undo:
-            try:
-                ours, theirs = socket.socketpair()
-                undo.enter_context(ours).settimeout(PATIENCE)
-                with theirs:
-                    self._send(work, theirs)
-            except ConnectionError:
-                self._give_up()
-            except OSError as error:
-                # Too many open files, perhaps, or too many pages on their way there.
-                log.debug("%s: read by the server itself: %s", work.name, error)
-            else:
-                undo.pop_all()
-                return ours
+        try:
+            memory = held.enter_context(self._memory.lent())
+            page_memory.put_work(memory, work)
+            ours, theirs = socket.socketpair()
+            held.enter_context(ours).settimeout(PATIENCE)
+            with theirs:
+                # Not waiting where nobody listens: the page's lock is held.
+                descriptors = [theirs.fileno(), memory]
+                socket.send_fds(
+                    self._connection, [page_words.WORK], descriptors, socket.MSG_DONTWAIT
+                )
+        except ConnectionError:
+            self._give_up()
+        except OSError as error:
+            # Too many open files, perhaps, or too many pages on their way there.
+            log.debug("%s: read by the server itself: %s", work.name, error)
+        else:
+            return ours, memory
         return None
-
-    def _send(self, work: Work, theirs: socket.socket) -> None:
-        with page_words.work_in_memory(work) as descriptor:
-            descriptors = [theirs.fileno(), descriptor]
-            # Not waiting where nobody listens: the page's lock is held.
-            socket.send_fds(self._connection, [page_words.WORK], descriptors, socket.MSG_DONTWAIT)
 
     def _done(
         self,
         connection: socket.socket,
+        memory: int,
         fetch_ahead: Callable[[Wanted], None],
         give: Callable[[bytes], None],
     ) -> Taken:
         """Wait until a page has been taken. Raises OSError, ValueError."""
         while True:
-            word, descriptors = self._word(connection)
+            word = self._word(connection)
             if word == page_words.WANTED:
                 _fetch(fetch_ahead, page_words.decode_wanted(page_words.said(connection)))
             elif word == page_words.PAGE:
-                # None where there are too many open files: it comes when it is in place.
-                for descriptor in descriptors:
-                    give(page_words.content_of(descriptor))
+                give(page_memory.read(memory, page_words.said_number(connection)))
             else:
                 return Taken(int.from_bytes(word, "big"))
 
-    def _word(self, connection: socket.socket) -> tuple[bytes, list[int]]:
+    def _word(self, connection: socket.socket) -> bytes:
         """Wait for the next word; as long as others hear something, this one has not its turn."""
         while True:
             began = time.monotonic()
             try:
-                word, descriptors, _flags, _address = socket.recv_fds(connection, 1, 1)
+                word = connection.recv(1)
             except TimeoutError:
                 if self._last_word < began:
                     raise
@@ -147,7 +145,7 @@ class PageProcess:
             if not word:
                 raise ConnectionResetError
             self._last_word = time.monotonic()
-            return word, descriptors
+            return word
 
     def _has_ended(self) -> bool:
         try:

@@ -18,8 +18,8 @@ from eggproxy.config import Configuration
 from eggproxy.model import ProjectDetail
 from eggproxy.outcome import Taken
 from eggproxy.refresh import NewPage, Refresher
-from eggproxy.server import memory, page_words
-from eggproxy.server.page_words import Work
+from eggproxy.server import memory, page_memory, page_words
+from eggproxy.server.page_memory import Work
 from eggproxy.store import Record
 from eggproxy.turns import Turns
 
@@ -80,10 +80,9 @@ def _take(takers: Mapping[str, Refresher], turns: Turns, told: int, work: int) -
 def _taken(takers: Mapping[str, Refresher], turns: Turns, work: int) -> Taken:
     try:
         is_told = turns.is_asked_for() and _tell_likely(takers, work)
-        with turns.turn(os.fstat(work).st_size) as turn:
+        with turns.turn(page_memory.size_of(work)) as turn:
             job = _begun(work)
-            give = functools.partial(page_words.give, _connection.get())
-            new = NewPage(job.name, job.pages, job.digest, give)
+            new = NewPage(job.name, job.pages, job.digest, functools.partial(_give, work))
             return takers[job.channel].take_new(new, turn.give_way, is_told=is_told)
     except Exception:  # noqa: BLE001  the server meets it too, and tells of it
         return Taken.NOT
@@ -97,10 +96,16 @@ def _tell_likely(takers: Mapping[str, Refresher], work: int) -> bool:
 
 def _begun(work: int) -> Work:
     """Begin with a page that lies in memory, on behalf of whoever asks for it."""
-    job = page_words.work_of(work)
+    job = page_memory.work_in(work)
     installers.enter(job.user_agent)
     prefetch.enter(job.specifier)
     return job
+
+
+def _give(work: int, page: bytes) -> None:
+    """Give the server a page, in the memory where the work was that is being done."""
+    page_memory.put_page(work, page)
+    page_words.say_number(_connection.get(), page_words.PAGE, len(page))
 
 
 def _tell(detail: ProjectDetail, record: Record) -> bool:
