@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -228,6 +229,25 @@ def test_new_page__the_same_by_either(proxy: Server, tmp_path: Path, upstream: U
         names = ["large/index.json", "large/index.json.gz", "large/index.html.gz"]
         for name in [*names, "large/index.html", ".eggproxy/projects/large/record.json"]:
             assert (proxy.eggs / name).read_bytes() == (alone.eggs / name).read_bytes()
+
+
+def test_new_page__in_the_memory_of_the_one_before(tmp_path: Path, upstream: Upstream) -> None:
+    """Pages of all sizes, one after the other and at once, are each what upstream says."""
+    sizes = {f"foo-{number}": count for number, count in enumerate([900, 300, 1200, 400, 20000])}
+    for name, count in sizes.items():
+        for number in range(count):
+            upstream.add(name, f"{name.replace('-', '_')}-{number}.tar.gz", b"x")
+    with serving(tmp_path, upstream.index_url) as server:
+        before = written_by(page_process(server))
+        names = list(sizes)
+        assert [files_of(server, name) for name in names[:3]] == [900, 300, 1200]
+        with ThreadPoolExecutor() as pool:
+            assert list(pool.map(partial(files_of, server), names[3:])) == [400, 20000]
+        written = [path for path in server.eggs.glob("foo-*/*") if path.name.startswith("index.")]
+        assert len(written) == 4 * len(sizes)
+        assert written_by(page_process(server)) - before > sum(
+            path.stat().st_size for path in written
+        )
 
 
 def test_new_page__given_as_it_is_stored(proxy: Server) -> None:

@@ -127,6 +127,15 @@ def test_file__newer_name_of_metadata_wins() -> None:
     assert newer.extra is older.extra is None
 
 
+@pytest.mark.parametrize("known", [{"_egg": "demo-9"}, {"_looked_for": 3}, {"_extra": {"x": 1}}])
+def test_file__keys_of_our_records(known: dict[str, object]) -> None:
+    """What only our own records know is, where upstream says it, a key like any other."""
+    usual, odd = page({**FILE, "filename": "demo-2.zip"}, {**FILE, **known}).files
+    facts: Any = {**FILE, "extra": known}
+    assert odd == File(**facts)
+    assert usual.extra is None
+
+
 def test_file__first_of_one_name_wins() -> None:
     """A file is there once, whatever the page says of it later; unless the first is unusable."""
     detail = page({**FILE, "url": "ftp://x"}, FILE, {**FILE, "url": "https://evil.example/"})

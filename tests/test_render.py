@@ -115,12 +115,48 @@ def test_json__a_file() -> None:
         **{key.replace("_", "-"): value for key, value in (known | more).items()},
         "provenance": "foo-1.0.tar.gz.provenance",
     }
-    assert set(entry(file())) == {"filename", "url", "hashes"}
+    bare = {"filename", "url", "hashes"}
+    assert set(entry(file())) == bare
+    # What only our own records know.
+    assert set(entry(file(egg_fragment="foo-1.0"))) == bare
+    assert set(entry(file(looked_for=15))) == bare
 
 
 def test_json__legacy_metadata_key_is_left_out() -> None:
     """No `dist-info-metadata`: some pips fail hard on it in JSON (PEP 714)."""
     assert b"dist-info" not in render.project_detail_json(detail(file(core_metadata=True)))
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        *({"filename": "foo 9.zip"}, {"hashes": {}}, {"hashes": {"md5": MD5}}),
+        *({"hashes": {"sha256": ""}}, {"hashes": {"sha256": NASTY}}, {"requires_python": NASTY}),
+        *({"core_metadata": True}, {"core_metadata": {"md5": MD5}}, {"core_metadata": {}}),
+        *({"core_metadata": {"sha256": ""}}, {"core_metadata": {"sha256": NASTY}}),
+        *({"yanked": NASTY}, {"gpg_sig": True}, {"provenance": "https://p.example/"}),
+        *({"egg_fragment": "foo-9"}, {"looked_for": 15, "size": 1}, {"extra": {"x": 1}}),
+    ],
+)
+def test_page__one_odd_file_changes_no_other(facts: dict[str, Any]) -> None:
+    """Files are written alike whether all of a page are as usual or one is not; so is that one."""
+    metadata = {"sha256": "cd" * 32}
+    usual = [
+        file(f"foo-{number}.whl", hashes={"sha256": SHA256}, core_metadata=metadata)
+        for number in range(3)
+    ]
+    odd = file(**{"filename": "foo-9.zip", "hashes": {"sha256": SHA256}, **facts})
+    alone, among = detail(odd), detail(*usual, odd)
+    anchors = [
+        Anchors(render.project_detail_html(page)).anchors for page in (detail(*usual), alone)
+    ]
+    assert Anchors(render.project_detail_html(among)).anchors == [*anchors[0], *anchors[1]]
+    entries = [
+        json.loads(render.project_detail_json(page))["files"] for page in (detail(*usual), alone)
+    ]
+    assert json.loads(render.project_detail_json(among))["files"] == [*entries[0], *entries[1]]
+    # What is rendered stays as it was.
+    assert {each.url for each in among.files} == {"https://files.example/x"}
 
 
 @pytest.mark.parametrize(
@@ -152,6 +188,8 @@ def test_html__attributes(facts: dict[str, Any], attributes: dict[str, str]) -> 
         ({"sha256": SHA256}, f"sha256={SHA256}"),
         ({"md5": MD5, "sha512": "ef"}, "sha512=ef"),
         ({"unheard_of": "12"}, "true"),
+        ({"sha256": ""}, "true"),
+        ({"sha256": "", "md5": MD5}, f"md5={MD5}"),
     ],
 )
 def test_html__metadata(claim: bool | dict[str, str], value: str) -> None:  # noqa: FBT001
@@ -166,6 +204,7 @@ def test_html__metadata(claim: bool | dict[str, str], value: str) -> None:  # no
         ({"hashes": {"md5": MD5, "sha512": "12"}}, "#sha512=12"),
         ({"hashes": {"md5": MD5}, "egg_fragment": "foo-1.0"}, f"#md5={MD5}"),
         ({"hashes": {"blake2_256": "12"}}, ""),
+        ({"hashes": {"sha256": "", "md5": MD5}}, f"#md5={MD5}"),
         ({"egg_fragment": "zc.foo-1.0"}, "#egg=zc.foo-1.0"),
     ],
 )

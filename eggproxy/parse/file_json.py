@@ -133,12 +133,16 @@ def _core_metadata(claims: Sequence[Metadata], entries: Sequence[Listed]) -> Seq
     """Give what is said of metadata; an older name counts only without the new one (PEP 714)."""
     if None in claims:
         claims = [
-            _older_claim(entry) if claim is None else claim
+            _older_claim(entry) if claim is None and _has_older(entry) else claim
             for claim, entry in zip(claims, entries, strict=True)
         ]
     claims = columns.lower_case(claims)
     # No digests: there is metadata all the same.
     return [True if claim == {} else claim for claim in claims] if {} in claims else claims
+
+
+def _has_older(entry: Listed) -> bool:
+    return entry.dist_info_metadata is not _NULL or entry.data_dist_info_metadata is not _NULL
 
 
 def _older_claim(entry: Listed) -> Metadata:
