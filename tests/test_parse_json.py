@@ -189,6 +189,10 @@ def test_file__usual_names_are_good_ones(name: str) -> None:
             'speaks version "2.0" of the Simple API, not 1',
         ),
         (
+            b'{"meta": {"api-version": "2.0"}}',
+            'speaks version "2.0" of the Simple API, not 1',
+        ),
+        (
             b'{"files": [], "meta": {"api-version": "x"}}',
             'speaks version "x" of the Simple API, not 1',
         ),

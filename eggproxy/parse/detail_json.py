@@ -57,28 +57,37 @@ def project_detail(body: bytes, *, url: str, project: NormalizedName) -> Project
             usual = _decode_usual(body)
         except msgspec.ValidationError:
             return of_page(json_text.top_level(body), url=url, project=project)
-        listed = file_json.mended(usual.files, Base(url))
-        return _detail(usual.keys(), listed, project)
+        page = usual.keys()
+        meta = _meta(page, project)
+        return _detail(page, meta, file_json.mended(usual.files, Base(url)), project)
 
 
 def of_page(page: Page, *, url: str, project: NormalizedName) -> ProjectDetail:
     """Give what the keys of a page say, as `project_detail` does. Raises Nonsense."""
     with json_text.broken_is_nonsense():
+        meta = _meta(page, project)
         if "files" not in page:
             raise Nonsense("sent JSON without files")
         listed = file_json.files(page["files"], Base(url))
-        return _detail(page, listed, project)
+        return _detail(page, meta, listed, project)
 
 
-def _detail(page: Page, listed: Sequence[File | None], project: NormalizedName) -> ProjectDetail:
-    """Give what the keys of a page say, and its files, that have been read. Raises Nonsense."""
+def _meta(page: Page, project: NormalizedName) -> dict[str, Any]:
+    """Read the `meta` of a page of this project, of a version that is ours. Raises Nonsense."""
     meta = json_text.meta(page)
-    version = api_version(meta.get("api-version"))
+    api_version(meta.get("api-version"))
     _check_name(page, project)
+    return meta
+
+
+def _detail(
+    page: Page, meta: dict[str, Any], listed: Sequence[File | None], project: NormalizedName
+) -> ProjectDetail:
+    """Give what the keys of a page say, and its files, that have been read. Raises Nonsense."""
     return ProjectDetail(
         name=project,
         files=_files(listed),
-        api_version=version,
+        api_version=api_version(meta.get("api-version")),
         versions=_versions(page),
         status=_status(page, meta),
         meta={key: meta[key] for key in meta if key not in _KNOWN_OF_META},

@@ -57,13 +57,16 @@ class PageMemory:
             memory = self._free.pop()
         except IndexError:
             memory = os.memfd_create("page")
+        is_kept = False
         try:
             yield memory
+            # After an error the other one may still be at it.
+            is_kept = not self._free and os.fstat(memory).st_size <= _KEPT
         finally:
-            if self._free or os.fstat(memory).st_size > _KEPT:
-                os.close(memory)
-            else:
+            if is_kept:
                 self._free.append(memory)
+            else:
+                os.close(memory)
 
 
 def put_work(memory: int, work: Work) -> None:

@@ -74,19 +74,18 @@ class PageProcess:
             return Taken.NOT
         known = installers.current(), prefetch.current()
         work = Work(channel, new.name, list(new.pages), new.digest, *known)
-        with ExitStack() as held:
-            begun = self._begun(work, held)
-            if begun is None:
-                return Taken.NOT
-            try:
-                return self._done(*begun, fetch_ahead, new.give)
-            except ConnectionError:
-                # It may be that it has failed with this page only.
-                if self._has_ended():
-                    self._give_up()
-            except (OSError, ValueError):
-                # A DecodeError is a ValueError.
+        try:
+            with ExitStack() as held:
+                begun = self._begun(work, held)
+                if begun is not None:
+                    return self._done(*begun, fetch_ahead, new.give)
+        except ConnectionError:
+            # It may be that it has failed with this page only.
+            if self._has_ended():
                 self._give_up()
+        except (OSError, ValueError):
+            # A DecodeError is a ValueError.
+            self._give_up()
         return Taken.NOT
 
     def _begun(self, work: Work, held: ExitStack) -> tuple[socket.socket, int] | None:
