@@ -88,9 +88,9 @@ def _places(detail: ProjectDetail) -> set[str]:
     if not detail.files:
         return set()
     urls = [file.url for file in detail.files]
-    # Nearly always one: what the first and the last of them in order begin with, all do.
+    # Nearly always one host: what the first and the last of them in order begin with, all do.
     first = _place(min(urls))
-    if max(urls).startswith(first):
+    if max(urls).startswith(first) and not first.startswith("file:"):
         return {first}
     return set(map(_place, urls))
 

@@ -118,6 +118,16 @@ def test_directory__of_another_eggproxy(tmp_path: Path, upstream: Upstream) -> N
         assert proxy.get(f"/pypi/demo-tool/{ONE.filename}.metadata").body == ONE.metadata
 
 
+def test_directory__files_elsewhere_are_left_out(tmp_path: Path, root: Path) -> None:
+    """Files that a page names in folders that are not its index's are not on ours."""
+    folder = root / "demo-tool"
+    put(folder, ONE)
+    links = [ONE.filename, "file:///demo-3.zip", "file:///etc/demo-4.zip"]
+    (folder / "index.html").write_text("".join(f'<a href="{each}">x</a>' for each in links))
+    with over(tmp_path, root) as proxy:
+        assert names(proxy, "demo-tool") == [ONE.filename]
+
+
 def test_directory__links_lead_nowhere(tmp_path: Path, root: Path) -> None:
     """Neither a link of the file system nor one of a page leads out of the directory."""
     secret = tmp_path / "secret"

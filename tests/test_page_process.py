@@ -1,5 +1,6 @@
 """`eggproxy serve`: new pages are read by a process beside it, which may die at any moment."""
 
+import gzip
 import json
 import os
 import resource
@@ -8,8 +9,8 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from functools import partial
+from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from eggproxy.front import Front
 from eggproxy.names import NormalizedName
 from eggproxy.outcome import Taken
 from eggproxy.refresh import NewPage
-from eggproxy.server import page_work
+from eggproxy.server import page_memory, page_work
+from eggproxy.server.page_memory import PageMemory, Work
 from eggproxy.server.page_process import WORTH, PageProcess
 from eggproxy.transfer import Wanted
 from eggproxy.upstream import Fetched
@@ -231,23 +233,71 @@ def test_new_page__the_same_by_either(proxy: Server, tmp_path: Path, upstream: U
             assert (proxy.eggs / name).read_bytes() == (alone.eggs / name).read_bytes()
 
 
+def work_of(name: str, *bodies: bytes) -> Work:
+    """Make work of a project whose pages are these."""
+    pages = [replace(page_of(name, has_metadata=False).pages[0], body=body) for body in bodies]
+    return Work("", NormalizedName(name), pages, "digest", "agent", "1.0")
+
+
+def test_memory__is_what_was_written_last() -> None:
+    """Memory that has been used before holds what there is to do now, be it more or less."""
+    memory = PageMemory()
+    works = [
+        work_of("foo", b"f" * 9_000, b"g"),
+        work_of("barbar", b"b"),
+        work_of("foo", b"x" * 99_999),
+    ]
+    seen = set()
+    for work in works:
+        with memory.lent() as lent:
+            page_memory.put_work(lent, work)
+            assert page_memory.size_of(lent) == sum(len(page.body) for page in work.pages)
+            assert page_memory.work_in(lent) == work
+            page_memory.put_page(lent, b"given")
+            assert page_memory.read(lent, 5) == b"given"
+            seen.add(lent)
+    assert len(seen) == 1
+
+
+def test_memory__is_for_one_page_at_a_time() -> None:
+    """Who takes memory has it alone; what somebody may still be at is lent to nobody again."""
+    memory = PageMemory()
+    with memory.lent() as one, memory.lent() as other:
+        assert one != other
+    with memory.lent() as lent:
+        kept = os.fstat(lent).st_ino
+    with suppress(TimeoutError), memory.lent() as lent:
+        assert os.fstat(lent).st_ino == kept
+        raise TimeoutError
+    with memory.lent() as lent:
+        assert os.fstat(lent).st_ino != kept
+
+
 def test_new_page__in_the_memory_of_the_one_before(tmp_path: Path, upstream: Upstream) -> None:
-    """Pages of all sizes, one after the other and at once, are each what upstream says."""
+    """Pages of all sizes, one after the other and at once, are each given as upstream has them."""
     sizes = {f"foo-{number}": count for number, count in enumerate([900, 300, 1200, 400, 20000])}
     for name, count in sizes.items():
         for number in range(count):
             upstream.add(name, f"{name.replace('-', '_')}-{number}.tar.gz", b"x")
-    with serving(tmp_path, upstream.index_url) as server:
-        before = written_by(page_process(server))
+
+    def given(name: str) -> set[str]:
+        page = server.get(f"/pypi/{name}/", accept=JSON, accept_encoding="gzip")
+        return {file["filename"] for file in json.loads(gzip.decompress(page.body))["files"]}
+
+    def meant(name: str) -> set[str]:
+        return {f"{name.replace('-', '_')}-{number}.tar.gz" for number in range(sizes[name])}
+
+    with serving(tmp_path, upstream.index_url) as server, ThreadPoolExecutor() as pool:
+        process = page_process(server)
         names = list(sizes)
-        assert [files_of(server, name) for name in names[:3]] == [900, 300, 1200]
-        with ThreadPoolExecutor() as pool:
-            assert list(pool.map(partial(files_of, server), names[3:])) == [400, 20000]
-        written = [path for path in server.eggs.glob("foo-*/*") if path.name.startswith("index.")]
-        assert len(written) == 4 * len(sizes)
-        assert written_by(page_process(server)) - before > sum(
-            path.stat().st_size for path in written
-        )
+        for name in names[:3]:
+            before = written_by(process)
+            assert given(name) == meant(name)
+            wait_until((server.eggs / ".eggproxy" / "projects" / name / "record.json").exists)
+            page = (server.eggs / name / "index.json").stat().st_size
+            assert written_by(process) - before > page
+        assert list(pool.map(given, names[3:])) == [meant(name) for name in names[3:]]
+        assert "process for new pages" not in server.log
 
 
 def test_new_page__given_as_it_is_stored(proxy: Server) -> None:

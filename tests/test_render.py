@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from eggproxy import parse, render
 from eggproxy.model import File, ListedProject, ProjectDetail, ProjectList, ProjectStatus
 from eggproxy.names import NormalizedName, is_filename
+from eggproxy.store import Record, Validators
+from eggproxy.store.record import encode
 
 FOO = NormalizedName("foo")
 PAGE = "https://index.example/simple/foo/"
@@ -125,6 +127,19 @@ def test_json__a_file() -> None:
 def test_json__legacy_metadata_key_is_left_out() -> None:
     """No `dist-info-metadata`: some pips fail hard on it in JSON (PEP 714)."""
     assert b"dist-info" not in render.project_detail_json(detail(file(core_metadata=True)))
+
+
+@pytest.mark.parametrize("key", ["dist-info-metadata", "data-dist-info-metadata"])
+@pytest.mark.parametrize("value", [None, True, {"sha256": SHA256}])
+def test_json__what_was_read_has_no_legacy_key(key: str, value: object) -> None:
+    """Nor where upstream has it, whatever it says, on a page that is otherwise as usual."""
+    link = {"filename": "foo-1.zip", "url": "https://files.example/foo-1.zip", "hashes": {}}
+    body = msgspec.json.encode({"files": [link | {key: value}]})
+    page = parse.project_detail(body, content_type=JSON, url=PAGE, project=FOO)
+    assert b"info-metadata" not in render.project_detail_json(page)
+    assert b"info-metadata" not in b"".join(
+        encode(Record(url=PAGE, validators=Validators(), detail=page))
+    )
 
 
 @pytest.mark.parametrize(

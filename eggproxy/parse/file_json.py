@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Sequence
 from itertools import repeat
+from operator import is_not
 from typing import Any, Literal
 
 import msgspec
@@ -104,7 +105,8 @@ def mended(entries: list[Listed], base: Base) -> Sequence[File | None]:
         [entry.data_dist_info_metadata for entry in entries],
     )
     for name, raws in zip(_OLDER, older, strict=True):
-        if raws.count(_NULL) != len(raws):
+        # Not by whether they are equal: a null that upstream has written is another one.
+        if any(map(is_not, raws, repeat(_NULL))):
             # What is as it came holds on to the whole page.
             _change(entries, name, repeat(_NULL))
     if meant[0] is filenames and addresses is urls:

@@ -31,7 +31,7 @@ def project_detail_json(detail: ProjectDetail) -> bytes:
 
 
 class _CompletedFile(File, frozen=True, kw_only=True, gc=False, rename="kebab"):
-    """One of which not everything is upstream's word."""
+    """A file, and which of its values are not upstream's word, if there are such."""
 
     ours: dict[str, list[str]] | None = msgspec.field(default=None, name=OURS)
 
@@ -45,7 +45,7 @@ def _files_json(files: list[File]) -> list[Any]:
     if any(provenances):
         _change(page, "provenance", provenances)
     for place, file in enumerate(files):
-        if file.looked_for or file.extra or file.egg_fragment:
+        if file.looked_for or file.extra is not None or file.egg_fragment is not None:
             page[place] = _more(page[place])
     return page
 

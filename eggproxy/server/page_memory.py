@@ -34,9 +34,10 @@ class Work(msgspec.Struct, frozen=True):
     specifier: str
 
 
-class _Head(Work, frozen=True):
-    """The same with empty bodies, and the sizes in bytes of those that follow."""
+class _Head(msgspec.Struct, frozen=True):
+    """That with empty bodies, and the sizes in bytes of those that follow."""
 
+    work: Work
     sizes: list[int]
 
 
@@ -76,9 +77,8 @@ def put_work(memory: int, work: Work) -> None:
     """
     bodies = [page.body for page in work.pages]
     sizes = list(map(len, bodies))
-    values = {name: getattr(work, name) for name in Work.__struct_fields__}
-    values["pages"] = [replace(page, body=b"") for page in work.pages]
-    head = _encode(_Head(**values, sizes=sizes))
+    empty = [replace(page, body=b"") for page in work.pages]
+    head = _encode(_Head(msgspec.structs.replace(work, pages=empty), sizes))
     numbers = (len(head).to_bytes(_NUMBER, "big"), sum(sizes).to_bytes(_NUMBER, "big"))
     _write(memory, [*numbers, head, *bodies])
 
@@ -93,9 +93,9 @@ def work_in(memory: int) -> Work:
     length = int.from_bytes(os.pread(memory, _NUMBER, 0), "big")
     head = _decode(read(memory, length, 2 * _NUMBER))
     begins = accumulate(head.sizes, initial=2 * _NUMBER + length)
-    parts = zip(head.pages, head.sizes, begins, strict=False)
+    parts = zip(head.work.pages, head.sizes, begins, strict=False)
     pages = [replace(page, body=read(memory, size, begin)) for page, size, begin in parts]
-    return msgspec.structs.replace(head, pages=pages)
+    return msgspec.structs.replace(head.work, pages=pages)
 
 
 def put_page(memory: int, page: bytes) -> None:
