@@ -1,6 +1,8 @@
 """Programs that are measured: started, watched from outside, ended."""
 
+import contextlib
 import os
+import secrets
 import socket
 import subprocess
 import time
@@ -115,9 +117,13 @@ def listens(port: int) -> bool:
 
 def free_port() -> int:
     """Find a port of 127.0.0.1 that nobody uses at the moment."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    while True:
+        # Below those that the system gives away (32768, net.ipv4.ip_local_port_range): of them any
+        # connection may take one until the server comes to listen there.
+        port = 10_000 + secrets.randbelow(20_000)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _cpu(pid: int) -> float:

@@ -5,11 +5,13 @@ that this user can reach.
 """
 
 import atexit
+import contextlib
 import functools
 import grp
 import os
 import pwd
 import re
+import secrets
 import shutil
 import signal
 import socket
@@ -314,10 +316,13 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 def free_port() -> int:
     """Find a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    while True:
+        # Below those that the system gives away (32768, net.ipv4.ip_local_port_range): of them any
+        # connection may take one until the server comes to listen there.
+        port = 10_000 + secrets.randbelow(20_000)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _group(user: str) -> str:
