@@ -23,8 +23,8 @@ FILES = "https://files.example/"
 # Where these targets are from, json.loads took 9.0 ms for such a page, and 40 and 80 ms of CPU were
 # wanted for it. Milliseconds say nothing on another machine: so the rows compare with json.loads of
 # the same page in the same seconds. It took 16.6 ms there at other moments: such a machine has two
-# speeds, by what else is done on the same core, that come and go within a tenth of a second, and one
-# thing loses more by that than the other. So the least of each is compared.
+# speeds, by what else is done on the same core, that come and go within a tenth of a second, and
+# one thing loses more by that than the other. So the least of each is compared.
 COLD_TARGETS = (("JSON", 4.4), ("HTML", 8.9))
 """How many times as long as json.loads a cold page may take, by the form that upstream speaks."""
 
