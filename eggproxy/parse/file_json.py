@@ -1,15 +1,14 @@
 """The files of a project's page in JSON: exactly as they are, or else as they were meant."""
 
-from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import repeat
 from operator import is_not
 from typing import Any, Literal
 
 import msgspec
-from msgspec.structs import force_setattr as change
+from msgspec.structs import force_setattr
 
-from eggproxy.model import OF_RECORDS, File
+from eggproxy.model import OF_RECORDS, File, change_all
 from eggproxy.names import is_filename
 from eggproxy.parse import columns
 from eggproxy.parse.columns import Metadata, all_match
@@ -99,7 +98,7 @@ def mended(entries: list[Listed], base: Base) -> Sequence[File | None]:
     ]
     for name, old, new in zip(_MENDED, said, meant, strict=True):
         if new is not old:
-            _change(entries, name, new)
+            change_all(entries, name, new)
     older: tuple[list[Any], ...] = (
         [entry.dist_info_metadata for entry in entries],
         [entry.data_dist_info_metadata for entry in entries],
@@ -108,15 +107,10 @@ def mended(entries: list[Listed], base: Base) -> Sequence[File | None]:
         # Not by whether they are equal: a null that upstream has written is another one.
         if any(map(is_not, raws, repeat(_NULL))):
             # What is as it came holds on to the whole page.
-            _change(entries, name, repeat(_NULL))
+            change_all(entries, name, repeat(_NULL))
     if meant[0] is filenames and addresses is urls:
         return entries
     return [None if None in {entry.filename, entry.url} else entry for entry in entries]
-
-
-def _change(entries: Iterable[Listed], name: str, values: Iterable[object]) -> None:
-    # A loop takes twice as long.
-    deque(map(change, entries, repeat(name), values), maxlen=0)
 
 
 def _filename(name: str) -> str | None:
@@ -179,7 +173,7 @@ def _entry(item: Any) -> Listed | None:  # noqa: ANN401 (it is upstream's, and c
             return None
         present = {key: value for key, value in usable.items() if value is not None}
         entry = msgspec.convert({"hashes": {}} | present, Listed)
-    change(entry, "extra", {key: item[key] for key in item if key not in _TYPES} or None)
+    force_setattr(entry, "extra", {key: item[key] for key in item if key not in _TYPES} or None)
     return entry
 
 

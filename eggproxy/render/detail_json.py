@@ -1,15 +1,12 @@
 """A project's page in JSON (PEP 691, 700, 714, 740, 792)."""
 
-from collections import deque
-from collections.abc import Iterable
-from itertools import repeat
 from operator import attrgetter
 from typing import Any
 
 import msgspec
 
 from eggproxy.completed import OURS, named_as_ours
-from eggproxy.model import OF_RECORDS, File, ProjectDetail
+from eggproxy.model import OF_RECORDS, File, ProjectDetail, change_all
 from eggproxy.render.links import all_plain, link, provenance_links
 from eggproxy.render.versions import claimed_version, version_text
 
@@ -40,19 +37,14 @@ def _files_json(files: list[File]) -> list[Any]:
     """Make the files what they are on the page: theirs is another URL."""
     page: list[Any] = list(map(msgspec.structs.replace, files))
     names = [file.filename for file in files]
-    _change(page, "url", names if all_plain(files) else map(link, names))
+    change_all(page, "url", names if all_plain(files) else map(link, names))
     provenances = provenance_links(files)
     if any(provenances):
-        _change(page, "provenance", provenances)
+        change_all(page, "provenance", provenances)
     for place, file in enumerate(files):
         if file.looked_for or file.extra is not None or file.egg_fragment is not None:
             page[place] = _more(page[place])
     return page
-
-
-def _change(page: list[File], name: str, values: Iterable[object]) -> None:
-    # These are nobody else's; and a loop takes twice as long.
-    deque(map(msgspec.structs.force_setattr, page, repeat(name), values), maxlen=0)
 
 
 def _more(file: File) -> File | dict[str, Any]:
